@@ -90,19 +90,15 @@ circles()
 echo "$includes" | sed -n 's/"//gp' | while read -r file name; do if [ -e "src/$name" ]; then echo "$file src/$name"; else echo "$file $name"; fi; done |
   circles || { echo "layers.sh: these includes run in circles"; bad=1; }
 # A header that is installed may include installed ones only.
-sed -n '/^public_headers *+= *\\$/,/[^\\]$/p; /^physics_headers *= *\\$/,/[^\\]$/p' src/Makefile.inc mpi/Makefile.inc | grep -o '[a-z][^ ]*\.\(h\|def\)' |
-  awk -v includes="$includes" '
-    { installed[$1] = 1 }
-    END {
-      for (n = split(includes, edge, "\n"); n > 0; n--) {
-        split(edge[n], part, " ")
-        if (!(part[1] in installed) || part[2] ~ /^</) continue
-        name = substr(part[2], 2, length(part[2]) - 2)
-        looked++
-        if (!(name in installed) && !("src/" name in installed)) { print part[1] " is installed and includes " name ", which is not: name it in public_headers"; bad++ }
-      }
-      exit bad > 0 || !looked
-    }' || bad=1
+{ sed -n '/^public_headers *+= *\\$/,/[^\\]$/p; /^physics_headers *= *\\$/,/[^\\]$/p' src/Makefile.inc mpi/Makefile.inc | grep -o '[a-z][^ ]*\.\(h\|def\)'
+  echo "$includes"; } | awk '
+    NF == 1 { installed[$1] = 1 }
+    NF == 2 && ($1 in installed) && $2 ~ /^"/ {
+      name = substr($2, 2, length($2) - 2)
+      looked++
+      if (!(name in installed) && !("src/" name in installed)) { print $1 " is installed and includes " name ", which is not: name it in public_headers"; bad++ }
+    }
+    END { exit bad > 0 || !looked }' || bad=1
 if [ -n "${CUBIX_BUILD:-}" ]; then
   (cd "$CUBIX_BUILD" && find src mpi cuda -name '*.o' ! -name 'tests_*' | sort | xargs nm -A 2> /dev/null) | awk '
     { object = $1; sub(/:.*/, "", object); sub(/\.o$/, "", object); type = $(NF - 1); name = $NF }

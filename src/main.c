@@ -13,6 +13,7 @@
 #include "mpi/comm/group.h"
 #include "mpi/comm/stage.h"
 #include "mpi/comm/text.h"
+#include "mpi/pipeline/observe.h"
 #include "mpi/pipeline/pipeline.h"
 #include "observation/noise.h"
 #include "output/output.h"
@@ -40,7 +41,7 @@ static int make_cube(const struct cubix_params *par, void *host)
   CUBIX_STAGE(stages, "files", root ? cubix_output_check(par) : CUBIX_OK);
   if (root) cubix_report_files(par);
   CUBIX_TRY(cubix_mpi_pipeline_open(&pipe, par, &(struct cubix_pipeline_use){ .dry_run = dry_run }, stages));
-  CUBIX_STAGE(stages, "disk",  root ? cubix_output_room(par, pipe->ins, NULL, 0) : CUBIX_OK);
+  CUBIX_STAGE(stages, "disk",  root ? cubix_output_room(par, pipe->seen, NULL, 0) : CUBIX_OK);
   CUBIX_TRY(cubix_mpi_pipeline_load(pipe, NULL, NULL));
   CUBIX_STAGE(stages, "apart", root ? cubix_output_check_apart(par) : CUBIX_OK);
   cubix_mpi_pipeline_result(&result, pipe);
@@ -56,7 +57,8 @@ static int make_cube(const struct cubix_params *par, void *host)
   CUBIX_STAGE(stages, "light", cubix_cube_shine(pipe->cube, par, &cubix_mpi_collective));
   CUBIX_STAGE(
       stages, "noise",
-      cubix_noise_init(&noise, par, pipe->ins, pipe->cube, pow(10, pipe->ins->flux_unit), &cubix_mpi_collective));
+      cubix_noise_init(&noise, par, pipe->seen, cubix_mpi_pipeline_recorded(pipe), pow(10, pipe->ins->flux_unit),
+                       &cubix_mpi_collective));
   result.noise = &noise;
   cubix_report_noise(result.par, &noise);
   cubix_report_budget(&result, &cubix_mpi_collective);

@@ -20,9 +20,8 @@ int cubix_mpi_cube_sum(struct cubix_cube *cube, const struct cubix_engine *engin
   int status = CUBIX_OK, shared = engine->combine == CUBIX_COMBINE_HISTOGRAM;
   size_t n_spaxel = (size_t)cube->n_y * (size_t)cube->n_x, n_map = cubix_sums_size(&cube->sums);
   if (!shared) cubix_mpi_sum_to(0, cube->flux, n_spaxel * (size_t)cube->n_lambda);
-  for (int m = 0; m < CUBIX_N_MAP && cube->sums.map[m]; m++) cubix_mpi_sum_doubles_to(0, cube->sums.map[m], n_map);
-  for (int k = 0; k < cube->sums.n_v; k++) cubix_mpi_sum_doubles_to(0, cube->sums.losvd + (size_t)k * n_map, n_map);
-  for (int k = 0; k < cube->sums.n_gas; k++) cubix_mpi_sum_doubles_to(0, cube->sums.gas + (size_t)k * n_map, n_map);
+  for (int i = 0; i < cubix_sums_n(&cube->sums); i++)
+    cubix_mpi_sum_doubles_to(0, cubix_sums_image(&cube->sums, i), n_map);
   cubix_mpi_budget_sum(cube);
   cube->v_max = cubix_mpi_max(cube->v_max);
   if (!shared && cubix_mpi_rank() != 0) CUBIX_TRY(cubix_cube_hold(cube, cube->n_lambda, 0));

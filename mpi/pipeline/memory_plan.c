@@ -27,6 +27,7 @@
 #include "mpi/pipeline/chain_parts.h"
 #include "mpi/pipeline/memory_parts.h"
 #include "observation/psf.h"
+#include "observation/fibres.h"
 #include "observation/psf_sums.h"
 #include "output/output.h"
 #include "simulation/slab.h"
@@ -222,6 +223,7 @@ static void plan_cube(plan *p, job *j)
   add_in(p, CUBIX_PHASE_WRITE, "writing", cubix_output_bytes(j->ins, n_thread, j->n_rank, j->rank));
   if (ends) return;
   cubix_memory_add(p, "the cube", j->field * channel_bytes(j), CUBIX_PHASE_WRITE, last);
+  if (j->ins->bundle) cubix_memory_add(p, "fibres", cubix_fibres_bytes(j->ins, j->channels), CUBIX_PHASE_PSF, last);
   add_in(p, CUBIX_PHASE_PSF, "the PSF's transforms", cubix_psf_bytes(j->ins, (int)j->channels, 1, 1, n_thread));
 }
 

@@ -11,9 +11,15 @@
 #include "cube/cube.h"
 #include "mpi/comm/blocks.h"
 #include "mpi/comm/comm.h"
+#include "observation/fibres.h"
 #include "observation/noise.h"
 #include "output/output.h"
 #include "params/params.h"
+
+const struct cubix_cube *cubix_mpi_pipeline_recorded(const struct cubix_pipeline *pipe)
+{
+  return pipe->fibres ? &pipe->fibres->spectra : pipe->cube;
+}
 
 /* What is written, and the noise in it. */
 struct record { struct cubix_params par; struct cubix_noise noise; struct cubix_result result; };
@@ -30,8 +36,9 @@ static int record_init(struct record *record, struct cubix_pipeline *pipe, const
   pipe->made = 2;
   if (files) record->par.OutputFile = files;
   CUBIX_TRY(cubix_mpi_agree(cubix_cube_shine(pipe->cube, &record->par, &cubix_mpi_collective)));
-  CUBIX_TRY(cubix_mpi_agree(cubix_noise_init(&record->noise, &record->par, pipe->ins, pipe->cube,
-                                             pow(10, pipe->ins->flux_unit), &cubix_mpi_collective)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_noise_init(&record->noise, &record->par, pipe->seen,
+                                             cubix_mpi_pipeline_recorded(pipe), pow(10, pipe->ins->flux_unit),
+                                             &cubix_mpi_collective)));
   cubix_mpi_pipeline_result(&record->result, pipe);
   record->result.par = &record->par;
   record->result.noise = &record->noise;
@@ -49,7 +56,7 @@ int cubix_mpi_pipeline_write(struct cubix_pipeline *pipe, const char *files)
   par.OutputFile = files;
   if (root) status = cubix_output_check(&par);
   if (root && !status) status = cubix_output_check_apart(&par);
-  if (root && !status) status = cubix_output_room(&par, pipe->ins, NULL, 0);
+  if (root && !status) status = cubix_output_room(&par, pipe->seen, NULL, 0);
   CUBIX_TRY(cubix_mpi_agree(status));
   CUBIX_TRY(record_init(&record, pipe, files));
   status = cubix_mpi_blocks_share(pipe->cube, pipe->ins->n_lambda, cubix_output_write, cubix_output_block,

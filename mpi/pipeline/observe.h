@@ -9,6 +9,8 @@
 extern "C" {
 #endif
 
+/** What the detector gets: the cube, or the spectra of the fibres that it was rebuilt from.  Local. */
+const struct cubix_cube *cubix_mpi_pipeline_recorded(const struct cubix_pipeline *pipe);
 /** Write the cube of the last forward run, with all that `cubix` writes beside it but the times.  Collective.
  *  @param files  as OutputFile
  *  Errors: CUBIX_EFAIL before a forward run; CUBIX_EUSAGE and CUBIX_EOUTPUT as cubix_output_check. */

@@ -41,6 +41,7 @@
 #include "mpi/particles/screens.h"
 #include "mpi/pipeline/memory_check.h"
 #include "mpi/pipeline/pipeline_parts.h"
+#include "observation/fibres.h"
 #include "observation/psf.h"
 #include "params/params.h"
 #include "spectra/templates.h"
@@ -70,19 +71,6 @@ done:
   return status;
 }
 
-/* The instrument, and whether the dust's law knows what it sees. */
-static int read_instrument(struct cubix_pipeline *pipe)
-{
-  int status = CUBIX_OK;
-  pipe->ins = pipe->spare.ins;
-  pipe->spare.ins = NULL;
-  if (pipe->ins) cubix_instrument_point(pipe->ins, &pipe->par);
-  else CUBIX_TRY(cubix_instrument_read(&pipe->ins, &pipe->par));
-  if (!pipe->at_snapshot) CUBIX_TRY(cubix_pipeline_check_law(pipe));
-done:
-  return status;
-}
-
 int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_params *par,
                             const struct cubix_pipeline_use *use, struct cubix_stages *stages)
 {
@@ -100,7 +88,7 @@ int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_para
   pipe->flux_scale = 1;
   if (use->kept) CUBIX_TRY(cubix_mpi_agree(cubix_mpi_kept_take(&pipe->spare, use->kept, &pipe->par)));
   cubix_params_warn_idle(&pipe->par);
-  CUBIX_STAGE(stages, "instrument", read_instrument(pipe));
+  CUBIX_STAGE(stages, "instrument", cubix_pipeline_read_instrument(pipe));
   CUBIX_STAGE(stages, "size",       cubix_mpi_memory_check(&pipe->par, pipe->ins, NULL, NULL, NULL, NULL, NULL, 0));
   *out = pipe;
   pipe = NULL;
@@ -210,6 +198,8 @@ int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab
               cubix_mpi_memory_check(&pipe->par, pipe->ins, &pipe->scene, pipe->templates, pipe->particles,
                                      pipe->use.active, pipe->dev, pipe->use.dry_run));
   CUBIX_STAGE(stages, "maps",      cubix_cube_init(&pipe->cube, pipe->ins));
+  if (pipe->ins->bundle)
+    CUBIX_STAGE(stages, "bundle", cubix_fibres_open(&pipe->fibres, pipe->seen, pipe->par.Deposit));
 done:
   cubix_mpi_pipeline_leave(pipe, &before);
   return status;
@@ -439,6 +429,7 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
     CUBIX_STAGE(stages, "host",
                 cubix_mpi_pipeline_hook_check(hooks->painted(hooks->host, pipe->cube), "the painted cube"));
   CUBIX_STAGE(stages, "psf",     convolve(pipe));
+  if (pipe->fibres) CUBIX_STAGE(stages, "fibres", cubix_fibres_apply(pipe->fibres, pipe->cube));
   if (hooks->observed)
     CUBIX_STAGE(stages, "host",
                 cubix_mpi_pipeline_hook_check(hooks->observed(hooks->host, pipe->cube), "the observed cube"));
@@ -451,7 +442,9 @@ done:
 void cubix_mpi_pipeline_result(struct cubix_result *result, const struct cubix_pipeline *pipe)
 {
   *result = (struct cubix_result){ .par = &pipe->par,
-                                   .ins = pipe->ins,
+                                   .ins = pipe->seen,
+                                   .painted = pipe->ins,
+                                   .fibres = pipe->fibres,
                                    .slab = pipe->particles->slab,
                                    .frame = &pipe->frame,
                                    .scene = &pipe->scene,
@@ -477,6 +470,8 @@ void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe)
 {
   if (!pipe) return;
   if (cubix_log_warnings() == &pipe->warnings) cubix_log_collect(NULL);
+  cubix_fibres_free(pipe->fibres);
+  if (pipe->seen != pipe->ins) cubix_instrument_free(pipe->seen);
   if (pipe->use.kept) leave(pipe);
   cubix_pipeline_drop_engine(pipe);
   cubix_cube_free(pipe->painted);

@@ -52,6 +52,7 @@ struct cubix_hooks {
   int (*writing)(void *host, struct cubix_cube *cube);     /* once, before it is written */
 };
 
+struct cubix_fibres;
 struct cubix_lines;
 struct cubix_placement;
 struct cubix_pipeline {
@@ -65,7 +66,9 @@ struct cubix_pipeline {
   struct cubix_kept_set spare;    /* taken of use.kept, until it is needed */
   int at_snapshot;                /* 1: Redshift snapshot */
   double flux_scale;              /* a factor on all flux */
-  struct cubix_instrument *ins;   /* spaxels, wavelengths, PSF, LSF, noise */
+  struct cubix_instrument *ins;   /* spaxels that are painted, wavelengths, PSF, LSF, noise */
+  struct cubix_instrument *seen;  /* with the spaxels of the cube: ins itself, but for fibres */
+  struct cubix_fibres *fibres;    /* that sample the painted field; NULL: none */
   struct cubix_particles *particles;      /* the stars, at once or chunk by chunk */
   struct cubix_slab *gas;         /* this rank's gas, on the sky (mpi/particles/gas.h); NULL: nothing needs it */
   struct cubix_columns *columns;  /* through its dust; NULL: no Dust gas, or not yet */

@@ -1,9 +1,14 @@
-/* pipeline_parts.h -- inside the pipeline: its engine (pipeline_engine.c), its scene (pipeline_scene.c). */
+/* pipeline_parts.h -- inside the pipeline: its instrument (pipeline_instrument.c), its engine
+ * (pipeline_engine.c), its scene (pipeline_scene.c). */
 #ifndef CUBIX_MPI_PIPELINE_PARTS_H
 #define CUBIX_MPI_PIPELINE_PARTS_H
 
 #include "mpi/pipeline/pipeline.h"
 
+/** The instrument, with the spaxels that are painted and those of the cube, which are others with fibres; and whether
+ * the dust's law knows what it sees.  Local.
+ *  Errors: those of cubix_instrument_read; CUBIX_EUSAGE for what fibres cannot do. */
+int cubix_pipeline_read_instrument(struct cubix_pipeline *pipe);
 /** Whether the dust's law knows the wavelengths that the channels see at this redshift.  Local. */
 int cubix_pipeline_check_law(const struct cubix_pipeline *pipe);
 /** Redshift, distance and scales, once the snapshot has been read: with Redshift snapshot they are its.  Local. */

@@ -223,8 +223,7 @@ int cubix_stack_add(struct cubix_stack_draft *d, int g, const struct cubix_resul
   const char *shown = d->file.path;
   const struct cubix_instrument *ins = example->ins;
   struct cubix_result whole = *example;
-  struct cubix_sums seen = { 0 };
-  double *fit = NULL;
+  struct cubix_output_sums sums = { .fit = NULL };
   char name[100];
   hsize_t n = 0;
   hid_t group = -1;
@@ -239,11 +238,10 @@ int cubix_stack_add(struct cubix_stack_draft *d, int g, const struct cubix_resul
   CUBIX_TRY(planes_room(d, group, n, example));
   if (!example->par->TruthMaps) goto done;
   struct maps maps = { d, group, { n, (hsize_t)ins->n_y, (hsize_t)ins->n_x } };
-  CUBIX_TRY(cubix_output_maps_begin(&whole, &seen, &fit));
+  CUBIX_TRY(cubix_output_maps_begin(&whole, &sums, 1));
   CUBIX_TRY(cubix_output_maps(&whole, &maps, map_room));
 done:
-  cubix_sums_free(&seen);
-  free(fit);
+  cubix_output_maps_end(&sums);
   if (group >= 0) H5Gclose(group);
   return status;
 }

@@ -219,19 +219,16 @@ int cubix_stack_write(const void *host, struct cubix_blocks *blocks)
   const unsigned char yes = 1;
   struct cubix_stack_job job = *(const struct cubix_stack_job *)host;
   const struct cubix_atomic_file file = { .path = (char *)(uintptr_t)job.stack->path, .file = job.stack->file };
-  struct cubix_sums seen = { 0 };
-  double *fit = NULL, value[CUBIX_STACK_NUMBERS];
+  struct cubix_output_sums sums = { .fit = NULL };
+  double value[CUBIX_STACK_NUMBERS];
   cubix_stack_numbers(value, &job.result);
   for (int i = 0; i < CUBIX_STACK_NUMBERS; i++)
     CUBIX_TRY(put(&job, cubix_stack_number[i].name, &value[i], sizeof *value));
+  CUBIX_TRY(cubix_output_maps_begin(&job.result, &sums, job.result.par->TruthMaps));
   CUBIX_TRY(put_planes(&job, blocks));
-  if (job.result.par->TruthMaps) {
-    CUBIX_TRY(cubix_output_maps_begin(&job.result, &seen, &fit));
-    CUBIX_TRY(cubix_output_maps(&job.result, &job, put_map));
-  }
+  if (job.result.par->TruthMaps) CUBIX_TRY(cubix_output_maps(&job.result, &job, put_map));
   CUBIX_TRY(cubix_atomic_file_write(&file, &yes, 1, job.stack->done_offset + (int64_t)job.row));
 done:
-  cubix_sums_free(&seen);
-  free(fit);
+  cubix_output_maps_end(&sums);
   return status;
 }

@@ -78,6 +78,25 @@ done:
   return status;
 }
 
+int cubix_sums_like(struct cubix_sums *sums, const struct cubix_sums *other)
+{
+  int status = CUBIX_OK;
+  if (other->map[CUBIX_MAP_M_AV]) CUBIX_TRY(cubix_sums_dust(sums));
+  if (other->n_v) CUBIX_TRY(cubix_sums_losvd(sums, other->n_v, other->v_step));
+  if (other->n_gas) CUBIX_TRY(cubix_sums_add_gas(sums, other->n_gas));
+done:
+  return status;
+}
+
+double *cubix_sums_image(const struct cubix_sums *sums, int i)
+{
+  const int n_map = cubix_sums_n(sums) - sums->n_v - sums->n_gas;
+  if (i < n_map) return sums->map[i];
+  i -= n_map;
+  return i < sums->n_v ? sums->losvd + (size_t)i * cubix_sums_size(sums)
+                       : sums->gas + (size_t)(i - sums->n_v) * cubix_sums_size(sums);
+}
+
 double cubix_losvd_bins(const struct cubix_params *par)
 {
   return par->TruthMaps && par->Losvd > 0 ? 2. * ceil(par->LosvdMax / par->Losvd) + 1. : 0.;

@@ -85,6 +85,14 @@ int cubix_sums_losvd(struct cubix_sums *sums, int n_v, double v_step);
 int cubix_sums_dust(struct cubix_sums *sums);
 /** Add maps of gas to empty sums, empty as well.  Local. */
 int cubix_sums_add_gas(struct cubix_sums *sums, int n_gas);
+/** Add to empty sums whatever others have, empty.  Local. */
+int cubix_sums_like(struct cubix_sums *sums, const struct cubix_sums *other);
+/** How many images they are: maps, velocities, gas; and image i of them, with its margin.  Local. */
+static inline int cubix_sums_n(const struct cubix_sums *sums)
+{
+  return (sums->map[CUBIX_MAP_M_AV] ? CUBIX_N_MAP : CUBIX_N_MAP_CLEAR) + sums->n_v + sums->n_gas;
+}
+double *cubix_sums_image(const struct cubix_sums *sums, int i);
 /** Bins that the parameters ask for: of width Losvd, up to LosvdMax on both sides; 0: none.  Local. */
 double cubix_losvd_bins(const struct cubix_params *par);
 /** Spaxels of a map with its margin; the place of spaxel (i, j) of the field in it.  Local. */

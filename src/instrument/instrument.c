@@ -42,8 +42,8 @@ done:
 
 int cubix_instrument_inside(const struct cubix_instrument *ins, int ix, int iy)
 {
-  const double x = fabs((ix + 0.5 - 0.5 * ins->n_x) * ins->pixel_x),
-               y = fabs((iy + 0.5 - 0.5 * ins->n_y) * ins->pixel_y);
+  if (ins->covered) return ins->covered[(size_t)iy * (size_t)ins->n_x + (size_t)ix];
+  const double x = fabs(cubix_instrument_x(ins, ix)), y = fabs(cubix_instrument_y(ins, iy));
   /* slack: a centre on the border is inside */
   const double size = ins->n_x * ins->pixel_x, slack = 1e-9 * size, root3 = sqrt(3.);
   switch (ins->aperture) {
@@ -75,5 +75,7 @@ void cubix_instrument_free(struct cubix_instrument *ins)
   free(ins->edge);
   free(ins->gap);
   free(ins->psf_kernel);
+  free(ins->covered);
+  cubix_bundle_free(ins->bundle);
   free(ins);
 }

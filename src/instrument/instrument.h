@@ -3,6 +3,7 @@
 #ifndef CUBIX_INSTRUMENT_H
 #define CUBIX_INSTRUMENT_H
 
+#include "instrument/bundle.h"
 #include "params/params.h"
 
 #ifdef __cplusplus
@@ -29,6 +30,11 @@ struct cubix_instrument {
   double pixel_x, pixel_y;                 /* arcsec */
   double pointing_x, pointing_y, roll;     /* arcsec east, arcsec north, rad */
   enum cubix_aperture aperture;
+  /* fibres (Sampling fibres): the cube is rebuilt from the spectra of a bundle.  It is painted on a finer grid, `sub`
+   * spaxels for each across, with `apron` more of the cube's on every side, so that the whole bundle sees light */
+  struct cubix_bundle *bundle;             /* NULL: spaxels sample the field */
+  int sub, apron;                          /* of the grid that is painted; 1 and 0 without fibres */
+  unsigned char *covered;                  /* [n_y][n_x] 1: a fibre gives light to it; NULL: the aperture decides */
   /* channels */
   int n_lambda;
   enum cubix_medium medium;
@@ -73,6 +79,9 @@ struct cubix_instrument {
 int cubix_instrument_read(struct cubix_instrument **ins, const struct cubix_params *par);
 /** Point it elsewhere: PointingX, PointingY, Roll, SkyRa and SkyDec.  Local. */
 void cubix_instrument_point(struct cubix_instrument *ins, const struct cubix_params *par);
+/** The same, with the grid of spaxels that is painted and goes through the PSF: the cube's own, or with fibres a finer
+ *  one.  Local. */
+int cubix_instrument_read_painted(struct cubix_instrument **ins, const struct cubix_params *par);
 /** Value of a curve at lambda [AA, output medium].  Local. */
 double cubix_curve_at(const struct cubix_curve *curve, double lambda);
 /** Its derivative with respect to lambda; at a point of a table that of the interval to the red, 0
@@ -103,7 +112,16 @@ double cubix_instrument_width_slope(const struct cubix_instrument *ins, double l
 /** Check that this machine can hold a cube of this field and margin.  Local.
  *  @param code the error if it cannot */
 int cubix_instrument_check_size(const struct cubix_instrument *ins, int code);
-/** 1 if the spaxel (ix, iy) of the field lies in the aperture.  Local. */
+/** Centres of column ix and row iy, from the field's centre along its axes, x to the east [arcsec].  Local. */
+static inline double cubix_instrument_x(const struct cubix_instrument *ins, int ix)
+{
+  return (0.5 * ins->n_x - ix - 0.5) * ins->pixel_x;
+}
+static inline double cubix_instrument_y(const struct cubix_instrument *ins, int iy)
+{
+  return (iy + 0.5 - 0.5 * ins->n_y) * ins->pixel_y;
+}
+/** 1 if the spaxel (ix, iy) of the field lies in the aperture, or fibres give light to it.  Local. */
 int cubix_instrument_inside(const struct cubix_instrument *ins, int ix, int iy);
 /** Air <-> vacuum wavelength [AA]; below 2000 AA unchanged.  Local.
  *  Source: VALD3 (N.  Piskunov); Morton 2000, ApJS 130, 403, eq. 8. */

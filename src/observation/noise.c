@@ -42,6 +42,7 @@ struct sample {
   uint64_t *count;                          /* [65536] */
   double *rate, *sky_rate;                  /* [n_lambda] electrons/s per unit of flux; electrons/s of the sky */
   double *dark, *read;                      /* [n_lambda] electrons/s; electrons^2 of one read */
+  double exposure;                          /* longest single exposure, of all dithers together [s] */
   double sky_factor, *root_width;           /* [n_lambda] sqrt(channel's width) */
 };
 
@@ -53,9 +54,9 @@ struct question {
   double time, snr, n_exp;                  /* snr per sqrt(AA) */
 };
 
-static double real_exposures(const struct cubix_instrument *ins, double t, double n_exp)
+static double real_exposures(const struct sample *a, double t, double n_exp)
 {
-  return n_exp > 0. ? n_exp : fmax(1., t / ins->exposure);
+  return n_exp > 0. ? n_exp : fmax(1., t / a->exposure);
 }
 
 /* t of s^2 t^2 = q^2 (c t + r): galaxy s, all variance c per second, r once. */
@@ -67,18 +68,17 @@ static double solve_time(double q, double s, double c, double r)
 
 static double answer(const struct sample *a, const struct question *ask, size_t spaxel, int k)
 {
-  const struct cubix_instrument *ins = a->ins;
   const double flux = (double)a->cube->flux[spaxel * (size_t)a->cube->n_lambda + (size_t)(k - a->cube->lambda_first)],
                s = flux * a->rate[k];
   const double c = s + a->sky_rate[k] * a->sky_factor + a->dark[k], r = a->read[k];
   if (ask->quantity == SNR) {
-    const double t = ask->time, variance = fmax(c, 0.) * t + r * real_exposures(ins, t, ask->n_exp);
+    const double t = ask->time, variance = fmax(c, 0.) * t + r * real_exposures(a, t, ask->n_exp);
     return s > 0. ? s * t / sqrt(variance) / a->root_width[k] : 0.;
   }
   if (!(s > 0.)) return HUGE_VAL;
   const double q = ask->snr * a->root_width[k];
   double t = solve_time(q, s, c, r * fmax(1., ask->n_exp));
-  if (ask->n_exp <= 0. && t > ins->exposure) t = solve_time(q, s, c + r / ins->exposure, 0.);
+  if (ask->n_exp <= 0. && t > a->exposure) t = solve_time(q, s, c + r / a->exposure, 0.);
   return t > 0. ? t : HUGE_VAL;             /* light too faint to be squared */
 }
 
@@ -164,6 +164,18 @@ static double median_time(const struct sample *a, double snr, double n_exp)
   return hi;
 }
 
+/* Where a spaxel's light comes from: its centre, or that of the core whose spectrum it is.  @return 0: from nowhere */
+static int place_of(const struct cubix_instrument *ins, int ix, int iy, double *x, double *y)
+{
+  if (ins->bundle) {
+    cubix_bundle_place(ins->bundle, ix, x, y);
+    return 1;
+  }
+  *x = cubix_instrument_x(ins, ix);
+  *y = cubix_instrument_y(ins, iy);
+  return cubix_instrument_inside(ins, ix, iy);
+}
+
 /* Spaxels of the aperture, about the galaxy's centre (which Pointing and Roll put somewhere on the
  * detector); the nearest one always. */
 static int choose_spaxels(struct sample *a, double radius)
@@ -174,14 +186,13 @@ static int choose_spaxels(struct sample *a, double radius)
   const double x = -ins->pointing_x * c + ins->pointing_y * s, y = -ins->pointing_x * s - ins->pointing_y * c;
   double nearest = HUGE_VAL;
   size_t at = 0;
-  CUBIX_ALLOC(a->spaxel, (size_t)ins->n_x * (size_t)ins->n_y);
-  for (int iy = 0; iy < ins->n_y; iy++) {
-    for (int ix = 0; ix < ins->n_x; ix++) {
-      const double dx = (0.5 * ins->n_x - ix - 0.5) * ins->pixel_x - x,
-                   dy = (iy + 0.5 - 0.5 * ins->n_y) * ins->pixel_y - y;
-      const double r = sqrt(dx * dx + dy * dy);
-      const size_t place = (size_t)iy * (size_t)ins->n_x + (size_t)ix;
-      if (!cubix_instrument_inside(ins, ix, iy)) continue;
+  CUBIX_ALLOC(a->spaxel, (size_t)a->cube->n_x * (size_t)a->cube->n_y);
+  for (int iy = 0; iy < a->cube->n_y; iy++) {
+    for (int ix = 0; ix < a->cube->n_x; ix++) {
+      double at_x, at_y;
+      if (!place_of(ins, ix, iy, &at_x, &at_y)) continue;
+      const double dx = at_x - x, dy = at_y - y, r = sqrt(dx * dx + dy * dy);
+      const size_t place = (size_t)iy * (size_t)a->cube->n_x + (size_t)ix;
       if (r < nearest) at = place;
       nearest = fmin(nearest, r);
       if (r <= radius) a->spaxel[a->n_spaxel++] = place;
@@ -222,7 +233,7 @@ static int solve(struct cubix_noise *noise, const struct sample *a, const struct
               "SnrAperture smaller, or SignalToNoise",
               par->SignalToNoise, cubix_params_origin(par, "SignalToNoise"), a->n_spaxel, a->n_open, par->SnrAperture,
               cubix_params_origin(par, "SnrAperture"));
-  n_exp = fmax(1., ceil(t / a->ins->exposure * (1. - 1e-12)));
+  n_exp = fmax(1., ceil(t / a->exposure * (1. - 1e-12)));
   noise->exposure_time = median_time(a, par->SignalToNoise, n_exp);
 done:
   return status;
@@ -234,9 +245,14 @@ static int sample_init(struct sample *a, const struct cubix_params *par, double 
   int status = CUBIX_OK;
   const struct cubix_instrument *ins = a->ins;
   const struct cubix_cube *cube = a->cube;
-  CUBIX_CHECK(cube->n_x == ins->n_x && cube->n_y == ins->n_y && !cube->margin && cube->lambda_first >= 0 &&
+  const struct cubix_bundle *bundle = ins->bundle;
+  const int n_x = bundle ? cubix_bundle_spectra(bundle) : ins->n_x, n_y = bundle ? 1 : ins->n_y;
+  const double side_x = bundle ? cubix_bundle_area(bundle) : ins->pixel_x, side_y = bundle ? 1 : ins->pixel_y,
+               share = bundle ? 1. / bundle->n_dither : 1;       /* of the time, for each dither */
+  CUBIX_CHECK(cube->n_x == n_x && cube->n_y == n_y && !cube->margin && cube->lambda_first >= 0 &&
                   cube->lambda_first + cube->n_lambda <= ins->n_lambda,
               CUBIX_EFAIL, "noise needs the cube as the instrument sees it, without margin");
+  a->exposure = ins->exposure / share;
   a->sky_factor = ins->n_sky > 0. ? 1. + 1. / ins->n_sky : 1.;
   CUBIX_ALLOC(a->count, 65536);
   CUBIX_ALLOC(a->rate, ins->n_lambda);
@@ -246,13 +262,14 @@ static int sample_init(struct sample *a, const struct cubix_params *par, double 
   CUBIX_ALLOC(a->read, ins->n_lambda);
   for (int k = 0; k < ins->n_lambda; k++) {
     const double lambda = cubix_instrument_lambda(ins, k), width = cubix_instrument_width(ins, k);
-    const double rate = ins->area_cm2 * cubix_curve_at(&ins->throughput, lambda) * width * lambda / CUBIX_HC_ERG_AA;
+    const double rate =
+        share * ins->area_cm2 * cubix_curve_at(&ins->throughput, lambda) * width * lambda / CUBIX_HC_ERG_AA;
     const double n_pixel = cubix_curve_at(&ins->n_pixel, lambda), noise = cubix_curve_at(&ins->read_noise, lambda);
     a->root_width[k] = sqrt(width);
-    a->dark[k] = n_pixel * cubix_curve_at(&ins->dark, lambda);
+    a->dark[k] = share * n_pixel * cubix_curve_at(&ins->dark, lambda);
     a->read[k] = n_pixel * noise * noise;
     a->rate[k] = rate * flux_unit;
-    a->sky_rate[k] = rate * cubix_curve_at(&ins->sky, lambda) * ins->pixel_x * ins->pixel_y;
+    a->sky_rate[k] = rate * cubix_curve_at(&ins->sky, lambda) * side_x * side_y;
   }
   CUBIX_TRY(choose_spaxels(a, par->SnrAperture));
   choose_channels(a, par->SnrLambdaMin, par->SnrLambdaMax);
@@ -279,11 +296,11 @@ int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, 
   CUBIX_CHECK(!failed, CUBIX_EFAIL, "another rank could not prepare the noise");
   noise->exposure_time = par->ExposureTime;
   if (noise->kind == CUBIX_Noise_snr) CUBIX_TRY(solve(noise, &a, par));
-  n_exp = fmax(1., ceil(noise->exposure_time / ins->exposure * (1. - 1e-12)));
-  CUBIX_CHECK(n_exp <= 2147483647., CUBIX_EUSAGE,
+  n_exp = fmax(1., ceil(noise->exposure_time / a.exposure * (1. - 1e-12)));
+  CUBIX_CHECK(n_exp <= 2147483647. / (ins->bundle ? ins->bundle->n_dither : 1), CUBIX_EUSAGE,
               "an exposure time of %g s is %g exposures of %g s (%s); at most 2147483647", noise->exposure_time, n_exp,
               ins->exposure, ins->file);
-  noise->n_exposure = (int)n_exp;
+  noise->n_exposure = (int)n_exp * (ins->bundle ? ins->bundle->n_dither : 1);
   if (a.n_open) noise->achieved_snr = median_snr(&a, noise->exposure_time, n_exp);
 
   noise->sky_factor = a.sky_factor;

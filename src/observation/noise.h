@@ -32,6 +32,7 @@ struct cubix_noise {
 /** Set up the noise; Noise snr solves for the exposure time.  All ranks call it after the PSF, each
  * with the channels that it holds, perhaps none, and get the same result.  Collective if
  * `collective` is.
+ *  With fibres the cube is that of their spectra (fibres.h); the time is shared evenly by the dithers.
  *  @param flux_unit 10^FluxUnit [erg/s/cm2/AA]
  *  Errors: CUBIX_EUSAGE if no light falls into aperture and band, or the S/N cannot be reached. */
 int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, const struct cubix_instrument *ins,

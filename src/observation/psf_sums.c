@@ -62,17 +62,10 @@ int cubix_psf_sums(struct cubix_sums *seen, const struct cubix_sums *painted, co
   CUBIX_ALLOC(kernel, side * side);
   if (ins->psf == CUBIX_PSF_NONE) kernel[0] = 1;
   else CUBIX_TRY(cubix_psf_kernel_build(kernel, ins, cubix_psf_sums_lambda(ins), ins->margin));
-  if (painted->map[CUBIX_MAP_M_AV]) CUBIX_TRY(cubix_sums_dust(seen));
-  for (int m = 0; m < CUBIX_N_MAP && painted->map[m]; m++)
-    cubix_psf_image(seen->map[m], painted->map[m], kernel, painted->n_x, painted->n_y, painted->margin);
-  if (painted->n_v) CUBIX_TRY(cubix_sums_losvd(seen, painted->n_v, painted->v_step));
-  for (size_t k = 0; k < (size_t)painted->n_v; k++)
-    cubix_psf_image(seen->losvd + k * cubix_sums_size(seen), painted->losvd + k * cubix_sums_size(painted), kernel,
-                    painted->n_x, painted->n_y, painted->margin);
-  if (painted->n_gas) CUBIX_TRY(cubix_sums_add_gas(seen, painted->n_gas));
-  for (size_t k = 0; k < (size_t)painted->n_gas; k++)
-    cubix_psf_image(seen->gas + k * cubix_sums_size(seen), painted->gas + k * cubix_sums_size(painted), kernel,
-                    painted->n_x, painted->n_y, painted->margin);
+  CUBIX_TRY(cubix_sums_like(seen, painted));
+  for (int i = 0; i < cubix_sums_n(painted); i++)
+    cubix_psf_image(cubix_sums_image(seen, i), cubix_sums_image(painted, i), kernel, painted->n_x, painted->n_y,
+                    painted->margin);
 done:
   free(kernel);
   return status;

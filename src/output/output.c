@@ -25,6 +25,7 @@
 #include "base/h5source.h"
 #include "base/log.h"
 #include "cube/truth_maps.h"
+#include "observation/fibres.h"
 #include "observation/psf_sums.h"
 #include "output/output_parts.h"
 #include "output/used_values.h"
@@ -32,6 +33,7 @@
 enum { MAX_OUTPUT = 8 };
 enum { USED, TIMINGS, N_TEXT };                  /* texts beside the first output, in every Mode */
 static const char *const text_ending[N_TEXT] = { "-usedvalues", "-timings.txt" };
+static const char rss_ending[] = "-rss.fits";    /* with fibres */
 static const struct { enum cubix_Mode mode; const char *ending; } of_mode[] = {
   { CUBIX_Mode_gradient, "-gradient.txt" }, { CUBIX_Mode_gradient, "-gradient.hdf5" },
   { CUBIX_Mode_fit, "-convergence.txt" },   { CUBIX_Mode_fit, "-fit.txt" },
@@ -340,10 +342,11 @@ int cubix_output_room(const struct cubix_params *par, const struct cubix_instrum
   struct target target[MAX_OUTPUT + N_TEXT] = { 0 };
   struct cubix_disk_need *need = NULL;
   CUBIX_TRY(targets_init(target, &n, par));
+  if (ins->bundle) CUBIX_TRY(cubix_output_side_check(par, rss_ending, ""));
   CUBIX_ALLOC(need, n + n_other);
   for (int i = 0; i < n; i++) {
     snprintf(need[i].path, sizeof need[i].path, "%s", target[i].path);
-    need[i].bytes = cubix_output_file_bytes(par, ins);
+    need[i].bytes = cubix_output_file_bytes(par, ins) + (i ? 0 : cubix_rss_bytes(ins));
   }
   for (int i = 0; i < n_other; i++) need[n + i] = other[i];
   CUBIX_TRY(cubix_disk_check(need, n + n_other));
@@ -366,32 +369,57 @@ done:
   return status;
 }
 
-int cubix_output_maps_begin(struct cubix_result *result, struct cubix_sums *seen, double **fit)
+/* Sums through the PSF, of the cube's spaxels; with fibres also those before it. */
+static int sums_init(struct cubix_output_sums *maps, const struct cubix_result *result, int seen)
 {
   int status = CUBIX_OK;
-  CUBIX_TRY(cubix_psf_sums(seen, &result->cube->sums, result->ins));
-  result->seen = seen;
-  if (!seen->n_v) goto done;
-  const size_t n_fit = CUBIX_N_FIT_MAP * cubix_sums_size(seen);
-  CUBIX_ALLOC(*fit, 2 * n_fit);
-  cubix_fit_maps(&result->cube->sums, *fit);
-  cubix_fit_maps(seen, *fit + n_fit);
-  result->losvd_fit = *fit;
+  const struct cubix_sums *painted = &result->cube->sums;
+  struct cubix_sums fine = { 0 };
+  if (!result->fibres) {
+    if (seen) CUBIX_TRY(cubix_psf_sums(&maps->seen, painted, result->ins));
+    goto done;
+  }
+  CUBIX_TRY(cubix_fibres_gather(&maps->gathered, result->ins, painted));
+  if (!seen) goto done;
+  CUBIX_TRY(cubix_psf_sums(&fine, painted, result->painted));
+  CUBIX_TRY(cubix_fibres_sums(&maps->seen, result->fibres, &fine));
+done:
+  cubix_sums_free(&fine);
+  return status;
+}
+
+int cubix_output_maps_begin(struct cubix_result *result, struct cubix_output_sums *maps, int seen)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(sums_init(maps, result, seen));
+  result->sums = result->fibres ? &maps->gathered : &result->cube->sums;
+  result->seen = &maps->seen;
+  if (!maps->seen.n_v) goto done;
+  const size_t n_fit = CUBIX_N_FIT_MAP * cubix_sums_size(&maps->seen);
+  CUBIX_ALLOC(maps->fit, 2 * n_fit);
+  cubix_fit_maps(result->sums, maps->fit);
+  cubix_fit_maps(&maps->seen, maps->fit + n_fit);
+  result->losvd_fit = maps->fit;
 done:
   return status;
+}
+
+void cubix_output_maps_end(struct cubix_output_sums *maps)
+{
+  cubix_sums_free(&maps->gathered);
+  cubix_sums_free(&maps->seen);
+  free(maps->fit);
 }
 
 int cubix_output_write(const void *host, struct cubix_blocks *blocks)
 {
   int status = CUBIX_OK, n = 0;
   struct cubix_result whole = *(const struct cubix_result *)host, *result = &whole;
-  struct cubix_sums seen = { 0 };
-  double *fit = NULL;
-  struct target target[MAX_OUTPUT + N_TEXT] = { 0 };
+  struct cubix_output_sums maps = { .fit = NULL };
+  struct target target[MAX_OUTPUT + N_TEXT] = { 0 }, rss = { 0 };
   CUBIX_TRY(targets_init(target, &n, result->par));
   CUBIX_TRY(result_check(result, blocks));
-  if (result->par->TruthMaps) CUBIX_TRY(cubix_output_maps_begin(result, &seen, &fit));
-  result->seen = &seen;
+  CUBIX_TRY(cubix_output_maps_begin(result, &maps, result->par->TruthMaps));
   for (int i = 0; i <= n + USED; i++) {
     struct target *t = &target[i];
     CUBIX_TRY(cubix_atomic_file_begin(&t->file, t->path));
@@ -399,11 +427,18 @@ int cubix_output_write(const void *host, struct cubix_blocks *blocks)
     else CUBIX_TRY(cubix_atomic_file_print(&t->file, cubix_used_values_print, result));
     CUBIX_TRY(cubix_atomic_file_seal(&t->file));
   }
+  if (result->fibres) {
+    CUBIX_TRY(cubix_output_side_name(rss.path, result->par, rss_ending, ""));
+    CUBIX_TRY(cubix_atomic_file_begin(&rss.file, rss.path));
+    CUBIX_TRY(cubix_rss_write(result, blocks, &rss.file));
+    CUBIX_TRY(cubix_atomic_file_seal(&rss.file));
+    CUBIX_TRY(cubix_atomic_file_publish(&rss.file));
+  }
   for (int i = 0; i <= n + USED; i++) CUBIX_TRY(cubix_atomic_file_publish(&target[i].file));
 done:
+  cubix_atomic_file_discard(&rss.file);
   for (int i = 0; i <= n + USED; i++) cubix_atomic_file_discard(&target[i].file);
-  cubix_sums_free(&seen);
-  free(fit);
+  cubix_output_maps_end(&maps);
   return status;
 }
 

@@ -23,18 +23,22 @@
 extern "C" {
 #endif
 
+struct cubix_fibres;
 struct cubix_lines;
 /** Everything that goes into an output; all borrowed. */
 struct cubix_result {
   const struct cubix_params *par;
   const struct cubix_instrument *ins;
+  const struct cubix_instrument *painted;  /* with the spaxels that were painted and went through the PSF */
+  const struct cubix_fibres *fibres;   /* that the cube was rebuilt from; NULL: none */
   const struct cubix_slab *slab;       /* counts and provenance; its particles may be freed */
   const struct cubix_frame *frame;
   const struct cubix_scene *scene;
   const struct cubix_templates *templates;
   const struct cubix_cube *cube;       /* noise-free, cropped */
-  /* made while writing: its sums through the PSF; with Losvd the fits of either, [2][CUBIX_N_FIT_MAP][n_y][n_x] */
-  const struct cubix_sums *seen;
+  /* made while writing: sums per spaxel of the cube, as painted and through the PSF; with Losvd the fits of either,
+   * [2][CUBIX_N_FIT_MAP][n_y][n_x] */
+  const struct cubix_sums *sums, *seen;
   const double *losvd_fit;
   const struct cubix_engine *engine;
   const struct cubix_basis *basis;     /* NULL with the direct method */

@@ -77,15 +77,13 @@ static int find_map(int *found, cubix_real *value, const struct cubix_result *re
 {
   int status = CUBIX_OK;
   struct cubix_result whole = *result;
-  struct cubix_sums seen = { 0 };
+  struct cubix_output_sums sums = { .fit = NULL };
   struct search search = { name, value, n, 0 };
-  double *fit = NULL;
-  CUBIX_TRY(cubix_output_maps_begin(&whole, &seen, &fit));
+  CUBIX_TRY(cubix_output_maps_begin(&whole, &sums, 1));
   CUBIX_TRY(cubix_output_maps(&whole, &search, take_map));
   *found = search.found;
 done:
-  cubix_sums_free(&seen);
-  free(fit);
+  cubix_output_maps_end(&sums);
   return status;
 }
 

@@ -78,7 +78,7 @@ static void map_of(struct cubix_output_map *map, double *value, const struct cub
     struct cubix_gas_title title;
     map->of_light = 0;
     map->seen = gas >= n_gas;
-    cubix_gas_map(&title, value, result->lines, map->seen ? result->seen : &result->cube->sums, gas % n_gas, map->seen,
+    cubix_gas_map(&title, value, result->lines, map->seen ? result->seen : result->sums, gas % n_gas, map->seen,
                   result->ins->flux_unit);
     memcpy(map->name, title.name, sizeof map->name);
     memcpy(map->unit, title.unit, sizeof map->unit);
@@ -97,7 +97,7 @@ static void map_of(struct cubix_output_map *map, double *value, const struct cub
     cubix_truth_name(map->name, truth, map->seen);
     cubix_truth_unit(map->unit, truth, result->ins->flux_unit);
     cubix_truth_description(map->description, truth, map->seen);
-    cubix_truth_map(map->seen ? result->seen : &result->cube->sums, truth, value);
+    cubix_truth_map(map->seen ? result->seen : result->sums, truth, value);
   }
 }
 
@@ -135,7 +135,7 @@ void cubix_output_losvd(struct cubix_output_map *map, const struct cubix_result 
 
 void cubix_output_losvd_bin(double *value, const struct cubix_result *result, int seen, int k, int swapped)
 {
-  const struct cubix_sums *sums = seen ? result->seen : &result->cube->sums;
+  const struct cubix_sums *sums = seen ? result->seen : result->sums;
   const double *light = sums->losvd + (size_t)k * cubix_sums_size(sums);
   for (int j = 0; j < sums->n_y; j++)
     for (int i = 0; i < sums->n_x; i++, value++) {

@@ -33,10 +33,17 @@ struct cubix_output_map {
   char name[32], unit[80], description[120];
   int of_light, seen;                       /* weighted with light; through the PSF */
 };
-/** Make what the maps need: the sums through the PSF, with Losvd the fits.  Local (rank 0).
- *  @param[in,out] result  its cube is there; borrows the others from then on
- *  @param[out] seen, fit  owned by the caller: cubix_sums_free, free */
-int cubix_output_maps_begin(struct cubix_result *result, struct cubix_sums *seen, double **fit);
+/* What the maps are made of, for the time of writing. */
+struct cubix_output_sums {
+  struct cubix_sums gathered, seen;         /* with fibres per spaxel of the cube; through the PSF */
+  double *fit;                              /* with Losvd, of both */
+};
+/** Make them.  Local (rank 0).
+ *  @param[in,out] result  its cube is there; borrows the maps from then on
+ *  @param[in,out] maps  empty; cubix_output_maps_end frees what they hold
+ *  @param seen 0: none through the PSF, and no fits */
+int cubix_output_maps_begin(struct cubix_result *result, struct cubix_output_sums *maps, int seen);
+void cubix_output_maps_end(struct cubix_output_sums *maps);
 /** Hand them all (truth maps, those that are seen, with Losvd the fits of both, with Lines those of gas) to `put` one
  * after the other, with what each says of itself.  Local.
  *  @param put  value [n_y][n_x]; its status other than CUBIX_OK ends it */
@@ -60,5 +67,16 @@ int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blo
                      const struct cubix_atomic_file *file);
 int cubix_hdf5_write(const struct cubix_result *result, struct cubix_blocks *blocks,
                      const struct cubix_atomic_file *file);
+
+/** The spectra of the fibres, as STEM-rss.fits holds them.  Rank 0; channels of other ranks come through `blocks`.
+ *  Errors: as those above. */
+int cubix_rss_write(const struct cubix_result *result, struct cubix_blocks *blocks,
+                    const struct cubix_atomic_file *file);
+/** Bytes of that file; 0 without fibres.  Local. */
+double cubix_rss_bytes(const struct cubix_instrument *ins);
+/* Arguments `what` of cubix_output_block beside those of planes. */
+enum { CUBIX_BLOCK_RSS_FLUX = 1 << 16, CUBIX_BLOCK_RSS_IVAR };
+/** A block of either.  Local.  @param[out] block [n_k][n_spectrum] of cubix_real */
+int cubix_rss_block(const struct cubix_result *result, int what, int k0, int n_k, cubix_real *block);
 
 #endif

@@ -38,6 +38,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "observation/fibres.h"
 
 enum { TILE = 16, STRIP = 64, BLOCK_BYTES = 2 << 20 };
 
@@ -64,6 +65,15 @@ static void store(cubix_real value, int swapped, void *to)
   }
 }
 
+/* What a plane states of a variance. */
+static double of_variance(enum cubix_plane plane, double variance)
+{
+  return plane == CUBIX_PLANE_STAT  ? variance
+         : plane == CUBIX_PLANE_ERR ? sqrt(variance)
+         : variance > 0             ? 1 / variance
+                                    : 0;
+}
+
 /* Up to STRIP spaxels in one channel with noise. */
 static void strip_noise(const struct cubix_noise *noise, enum cubix_plane plane, int k, size_t n_s, uint64_t voxel,
                         double *value)
@@ -72,11 +82,40 @@ static void strip_noise(const struct cubix_noise *noise, enum cubix_plane plane,
   if (plane == CUBIX_PLANE_DATA) cubix_noise_draws(noise, k, n_s, value, voxel, result);
   else cubix_noise_variances(noise, k, n_s, value, result);
   for (size_t s = 0; s < n_s; s++)
-    value[s] = plane == CUBIX_PLANE_DATA   ? value[s] + result[s]
-               : plane == CUBIX_PLANE_STAT ? result[s]
-               : plane == CUBIX_PLANE_ERR  ? sqrt(result[s])
-               : result[s] > 0             ? 1 / result[s]
-                                           : 0;
+    value[s] = plane == CUBIX_PLANE_DATA ? value[s] + result[s] : of_variance(plane, result[s]);
+}
+
+/* Spectra of fibres with noise, or their variances, and the spaxels rebuilt from them.
+ *  @param[out] value [n_k][n_y][n_x] */
+static int rebuild_noisy(double *value, const struct cubix_result *result, enum cubix_plane plane, int k0, int n_k)
+{
+  int status = CUBIX_OK;
+  const struct cubix_fibres *fibres = result->fibres;
+  const struct cubix_cube *spectra = &fibres->spectra;
+  const struct cubix_sparse *rebuild = fibres->rebuild;
+  const size_t n = (size_t)fibres->n_spectrum;
+  double *flux = NULL, *noise = NULL;
+  CUBIX_ALLOC(flux, n);
+  CUBIX_ALLOC(noise, n);
+  for (int k = 0; k < n_k; k++, value += rebuild->n_row) {
+    for (size_t i = 0; i < n; i++)
+      flux[i] = (double)spectra->flux[i * (size_t)spectra->n_lambda + (size_t)(k0 + k - spectra->lambda_first)];
+    if (plane == CUBIX_PLANE_DATA) cubix_noise_draws(result->noise, k0 + k, n, flux, (uint64_t)(k0 + k) * n, noise);
+    else cubix_noise_variances(result->noise, k0 + k, n, flux, noise);
+    for (size_t p = 0; p < rebuild->n_row; p++) {
+      double sum = 0;
+      for (size_t e = rebuild->start[p]; e < rebuild->start[p + 1]; e++) {
+        const double w = rebuild->value[e];
+        const size_t i = rebuild->column[e];
+        sum += plane == CUBIX_PLANE_DATA ? w * (flux[i] + noise[i]) : w * w * noise[i];
+      }
+      value[p] = plane == CUBIX_PLANE_DATA ? sum : of_variance(plane, sum);
+    }
+  }
+done:
+  free(flux);
+  free(noise);
+  return status;
 }
 
 /* Channels of a plane from k0 on, as a layout has them. */
@@ -86,6 +125,7 @@ struct block {
   enum cubix_plane plane;
   int swapped, k0;
   double *factor;                           /* of each channel, from the cube's unit to the plane's */
+  double *rebuilt;                          /* [n_k][n_y][n_x] with the noise of fibres; NULL: of spaxels, or none */
 };
 
 /* Up to STRIP spaxels in up to TILE channels: read along the cube's rows, written along the
@@ -113,8 +153,11 @@ static int strip_fill(const struct block *block, int k0, int n_k, size_t s0, siz
     double value[STRIP];
     const int dark = empty || cubix_instrument_gap(result->ins, k0 + k);
     const double factor = block->factor[k0 - block->k0 + k];
-    for (size_t s = 0; s < n_s; s++) value[s] = dark || !inside[s] ? 0 : (double)flux[s * n_lambda];
-    if (noisy && !dark) strip_noise(result->noise, plane, k0 + k, n_s, (uint64_t)(k0 + k) * n_xy + s0, value);
+    const double *rebuilt = block->rebuilt ? block->rebuilt + (size_t)(k0 - block->k0 + k) * n_xy + s0 : NULL;
+    for (size_t s = 0; s < n_s; s++)
+      value[s] = dark || !inside[s] ? 0 : rebuilt ? rebuilt[s] : (double)flux[s * n_lambda];
+    if (noisy && !dark && !rebuilt)
+      strip_noise(result->noise, plane, k0 + k, n_s, (uint64_t)(k0 + k) * n_xy + s0, value);
     for (size_t s = 0; s < n_s; s++) {
       value[s] *= factor;
       finite &= value[s] >= -(double)largest && value[s] <= (double)largest;
@@ -128,6 +171,7 @@ int cubix_output_block(const void *host, int what, int k0, int n_k, void *to, si
 {
   int status = CUBIX_OK, finite = 1, n_tile = (n_k + TILE - 1) / TILE;
   const struct cubix_result *result = host;
+  if (what >= CUBIX_BLOCK_RSS_FLUX) return cubix_rss_block(result, what, k0, n_k, to);
   struct block block = { .result = result,
                          .layout = cubix_layout_number((what >> 1) / CUBIX_N_PLANE),
                          .plane = (enum cubix_plane)((what >> 1) % CUBIX_N_PLANE),
@@ -142,6 +186,10 @@ int cubix_output_block(const void *host, int what, int k0, int n_k, void *to, si
               CUBIX_EFAIL, "channels %d to %d were asked of a rank that holds %d to %d", k0, k0 + n_k - 1,
               cube->lambda_first, cube->lambda_first + cube->n_lambda - 1);
   CUBIX_ALLOC(block.factor, n_k);
+  if (result->fibres && result->noise->kind != CUBIX_Noise_none && block.plane != CUBIX_PLANE_NOISEFREE) {
+    CUBIX_ALLOC(block.rebuilt, (size_t)n_k * n_xy);
+    CUBIX_TRY(rebuild_noisy(block.rebuilt, result, block.plane, k0, n_k));
+  }
   for (int k = 0; k < n_k; k++) block.factor[k] = pow(cubix_layout_factor(block.layout, result->ins, k0 + k), power);
 #pragma omp parallel for collapse(2) schedule(dynamic, 16) reduction(& : finite)
   for (size_t strip = 0; strip < n_strip; strip++) {
@@ -157,6 +205,7 @@ int cubix_output_block(const void *host, int what, int k0, int n_k, void *to, si
               k0, k0 + n_k - 1, result->ins->flux_unit);
 done:
   free(block.factor);
+  free(block.rebuilt);
   return status;
 }
 
@@ -164,7 +213,7 @@ done:
 static int32_t spaxel_bits(const struct cubix_result *result, int i, int j)
 {
   const struct cubix_instrument *ins = result->ins;
-  double n_star = result->cube->sums.map[CUBIX_MAP_NSTAR][cubix_sums_at(&result->cube->sums, i, j)];
+  double n_star = result->sums->map[CUBIX_MAP_NSTAR][cubix_sums_at(result->sums, i, j)];
   return (cubix_instrument_inside(ins, i, j) ? 0 : CUBIX_DQ_OUTSIDE) |
          (n_star < result->par->MinStars ? CUBIX_DQ_FEW : 0);
 }

@@ -167,6 +167,24 @@ static void scene_facts(struct cubix_facts *facts, const struct cubix_params *pa
   real(facts, "AXISQ", frame->axis_q, "", "axis ratio c/a of the aligned body");
 }
 
+static void fibre_facts(struct cubix_facts *facts, const struct cubix_instrument *ins)
+{
+  const struct cubix_bundle *bundle = ins->bundle;
+  text(facts, "SAMPLING", bundle ? "fibres" : "spaxels", "of the field");
+  if (!bundle) return;
+  integer(facts, "NFIBER", bundle->n_fibre, "", "fibres of the bundle");
+  integer(facts, "NDITHER", bundle->n_dither, "", "places of the bundle, which share the time");
+  real(facts, "FIBCORE", bundle->core, "arcsec", "diameter of a fibre's core");
+  integer(facts, "FIBSUB", ins->sub, "", "painted spaxels across one of the cube");
+  text(facts, "REBUILD", bundle->rebuild == CUBIX_REBUILD_SHEPARD ? "shepard" : "drizzle", "cube from fibres");
+  if (bundle->rebuild == CUBIX_REBUILD_DRIZZLE) {
+    real(facts, "RBDROP", bundle->drop, "", "diameter of a drop over that of a core");
+    return;
+  }
+  real(facts, "RBSIGMA", bundle->sigma, "arcsec", "width of the weights");
+  real(facts, "RBLIMIT", bundle->limit, "arcsec", "where they end");
+}
+
 static void instrument_facts(struct cubix_facts *facts, const struct cubix_instrument *ins)
 {
   static const char *const aperture[] = { "square", "circle", "hexagon" }, *const psf[] = { "none", "gaussian",
@@ -175,6 +193,7 @@ static void instrument_facts(struct cubix_facts *facts, const struct cubix_instr
   text(facts, "INSTFILE", ins->file, "its file");
   text(facts, "INSTREF", ins->reference, "its reference");
   text(facts, "APERTURE", aperture[ins->aperture], "shape of the field");
+  fibre_facts(facts, ins);
   text(facts, "MEDIUM", ins->medium == CUBIX_AIR ? "air" : "vacuum", "wavelengths are those in");
   text(facts, "PSF", psf[ins->psf], "point spread function");
   if (ins->psf == CUBIX_PSF_GAUSSIAN || ins->psf == CUBIX_PSF_MOFFAT) {

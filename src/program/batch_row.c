@@ -10,6 +10,7 @@
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
 #include "mpi/comm/stage.h"
+#include "mpi/pipeline/observe.h"
 #include "mpi/pipeline/pipeline.h"
 #include "observation/noise.h"
 #include "output/output.h"
@@ -41,7 +42,7 @@ int cubix_batch_row(const struct cubix_params *par, struct cubix_kept *kept, con
   cubix_log_collect(warnings);
   CUBIX_STAGE(NULL, "files", writes ? cubix_output_check(par) : CUBIX_OK);
   CUBIX_TRY(cubix_mpi_pipeline_open(&pipe, par, &(struct cubix_pipeline_use){ .kept = kept }, NULL));
-  CUBIX_STAGE(NULL, "disk",  writes ? cubix_output_room(par, pipe->ins, NULL, 0) : CUBIX_OK);
+  CUBIX_STAGE(NULL, "disk",  writes ? cubix_output_room(par, pipe->seen, NULL, 0) : CUBIX_OK);
   CUBIX_TRY(cubix_mpi_pipeline_load(pipe, NULL, NULL));
   CUBIX_STAGE(NULL, "apart", writes ? cubix_output_check_apart(par) : CUBIX_OK);
   cubix_mpi_pipeline_result(&result, pipe);
@@ -53,7 +54,8 @@ int cubix_batch_row(const struct cubix_params *par, struct cubix_kept *kept, con
   CUBIX_STAGE(NULL, "light", cubix_cube_shine(pipe->cube, par, &cubix_mpi_collective));
   CUBIX_STAGE(
       NULL, "noise",
-      cubix_noise_init(&noise, par, pipe->ins, pipe->cube, pow(10, pipe->ins->flux_unit), &cubix_mpi_collective));
+      cubix_noise_init(&noise, par, pipe->seen, cubix_mpi_pipeline_recorded(pipe), pow(10, pipe->ins->flux_unit),
+                       &cubix_mpi_collective));
   result.noise = &noise;
   cubix_report_noise(result.par, &noise);
   cubix_report_budget(&result, &cubix_mpi_collective);

@@ -1,0 +1,23 @@
+/* pipeline_instrument.c -- the instrument of a pipeline. */
+#include "base/error.h"
+#include "instrument/instrument.h"
+#include "mpi/pipeline/pipeline_parts.h"
+#include "params/params.h"
+
+int cubix_pipeline_read_instrument(struct cubix_pipeline *pipe)
+{
+  int status = CUBIX_OK;
+  const struct cubix_params *par = &pipe->par;
+  pipe->ins = pipe->spare.ins;
+  pipe->spare.ins = NULL;
+  if (pipe->ins) cubix_instrument_point(pipe->ins, par);
+  else CUBIX_TRY(cubix_instrument_read_painted(&pipe->ins, par));
+  pipe->seen = pipe->ins;
+  if (pipe->ins->bundle) CUBIX_TRY(cubix_instrument_read(&pipe->seen, par));
+  CUBIX_CHECK(!pipe->ins->bundle || !pipe->use.keep_stars, CUBIX_EUSAGE,
+              "Sampling = %s (%s): a cube rebuilt from fibres has no derivatives: set Sampling spaxels, or Mode cube",
+              cubix_Sampling_word[par->Sampling], cubix_params_origin(par, "Sampling"));
+  if (!pipe->at_snapshot) CUBIX_TRY(cubix_pipeline_check_law(pipe));
+done:
+  return status;
+}

@@ -1,0 +1,49 @@
+/* fibres.h -- the field sampled by a bundle of fibres, and a cube rebuilt from their spectra.
+ *
+ * Both are linear, and the same for every channel: spectra = S painted, cube = W spectra. */
+#ifndef CUBIX_FIBRES_H
+#define CUBIX_FIBRES_H
+
+#include "cube/cube.h"
+#include "instrument/instrument.h"
+#include "math/sparse.h"
+#include "params/params.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct cubix_fibres {
+  const struct cubix_instrument *ins;      /* with the cube's spaxels; borrowed */
+  int n_spectrum;
+  struct cubix_sparse *sample;             /* S: [n_spectrum] x spaxels of the painted field */
+  struct cubix_sparse *rebuild;            /* W: spaxels of the cube x [n_spectrum] */
+  struct cubix_cube spectra;               /* noise-free flux in the cores, as a cube of [1][n_spectrum] spaxels */
+};
+
+/** The matrices of an instrument that has a bundle.  Local.
+ *  @param ins borrowed, and must outlive the fibres
+ *  @param deposit  how stars are painted
+ *  @param[out] fibres owned by the caller */
+int cubix_fibres_open(struct cubix_fibres **fibres, const struct cubix_instrument *ins, enum cubix_Deposit deposit);
+/** The spectra of the painted field after the PSF, and the cube rebuilt from them.  Local; all threads.
+ *  @param[in,out] cube  without margin; its spaxels become those of the cube, also of its maps
+ *  Source: doc/math.md section 9. */
+int cubix_fibres_apply(struct cubix_fibres *fibres, struct cubix_cube *cube);
+/** Sums per painted spaxel as fibres and rebuilding show them.  Local.
+ *  @param painted  without margin, as seen through the PSF
+ *  @param[out] seen  empty; cubix_sums_free frees it */
+int cubix_fibres_sums(struct cubix_sums *seen, const struct cubix_fibres *fibres, const struct cubix_sums *painted);
+/** Sums per painted spaxel added up over the cube's.  Local.
+ *  @param ins  with the cube's spaxels
+ *  @param[out] cube  empty; cubix_sums_free frees it */
+int cubix_fibres_gather(struct cubix_sums *cube, const struct cubix_instrument *ins, const struct cubix_sums *painted);
+/** Bytes of the matrices, and of the spectra of so many channels; 0 without fibres.  Local.
+ *  @param painted  with the spaxels that are painted */
+double cubix_fibres_bytes(const struct cubix_instrument *painted, double n_channel);
+void cubix_fibres_free(struct cubix_fibres *fibres);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
