@@ -27,6 +27,7 @@
 #include "mpi/particles/star_check.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
+#include "mpi/pipeline/observe.h"
 #include "params/params.h"
 #include "physics/constants.h"
 #include "simulation/simformat.h"
@@ -262,4 +263,32 @@ int cubix_mpi_binding_gnvp(struct cubix_binding *binding, const void *weight, do
   const struct cubix_leaves tangents = leaves_of(dot);
   struct cubix_leaves leaves = leaves_of(bar);
   return cubix_mpi_chain_gnvp(binding->chain, &cube, &tangents, &leaves);
+}
+
+/* ---- what the instrument records ------------------------------------------------------------- */
+
+static int check_fresh(const struct cubix_binding *binding)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK(binding->chain->fresh, CUBIX_EFAIL, "there is no cube of the values in use: run forward first");
+done:
+  return status;
+}
+
+int cubix_mpi_binding_write(struct cubix_binding *binding, const char *files)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(check_fresh(binding));
+  CUBIX_TRY(cubix_mpi_pipeline_write(binding->chain->pipe, files));
+done:
+  return status;
+}
+
+int cubix_mpi_binding_plane(struct cubix_binding *binding, const char *name, void *value, size_t n)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(check_fresh(binding));
+  CUBIX_TRY(cubix_mpi_pipeline_get(binding->chain->pipe, name, value, n));
+done:
+  return status;
 }

@@ -71,6 +71,9 @@ int cubix_mpi_binding_forward(struct cubix_binding *binding, const void **flux, 
 int cubix_mpi_binding_vjp(struct cubix_binding *binding, const void *flux_bar, double *const *bar);
 int cubix_mpi_binding_jvp(struct cubix_binding *binding, double *const *dot, const void **flux_dot);
 int cubix_mpi_binding_gnvp(struct cubix_binding *binding, const void *weight, double *const *dot, double *const *bar);
+/** As cubix_mpi_pipeline_write and _get, of the values that forward was run with.  Collective. */
+int cubix_mpi_binding_write(struct cubix_binding *binding, const char *files);
+int cubix_mpi_binding_plane(struct cubix_binding *binding, const char *name, void *value, size_t n);
 void cubix_mpi_binding_close(struct cubix_binding *binding);
 
 #ifdef __cplusplus

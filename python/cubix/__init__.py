@@ -422,6 +422,35 @@ class Chain:
             del held
         return bars
 
+    def plane(self, name: str = "DATA") -> Optional[NDArray[np.floating]]:
+        """What the instrument records of the cube of the last `forward`.  Collective.
+
+        name  "DATA": with noise, as the parameter Noise says; "STAT": its variance; "NOISEFREE"; or a truth map as
+              it is called in a file (doc/cube.md): "MASS", "VEL_L_OBS" ...
+
+        Returns float32 [n_y][n_x][n_lambda] as forward, of the whole cube, or [n_y][n_x] on rank 0; None on the
+        others.  The noise depends on Seed alone.
+        """
+        n_y, n_x, n_lambda = self.field
+        of_cube = name in ("DATA", "STAT", "NOISEFREE")
+        out = np.empty((n_lambda, n_y, n_x) if of_cube else (n_y, n_x), self._dtype) if rank() == 0 else None
+        with _library.lock:
+            self._need_forward()
+            self._binding.meet("plane")
+            self._binding.call("plane", name.encode(), None if out is None else out.ctypes.data,
+                               0 if out is None else out.size)
+        return None if out is None else np.moveaxis(out, 0, -1) if of_cube else out
+
+    def write(self, files: Union[str, os.PathLike[str]]) -> None:
+        """Write the cube of the last `forward` as `cubix` does, with noise as the parameter Noise says.  Collective.
+
+        files  "a.fits", "a.hdf5", or several separated by commas, as the parameter OutputFile
+        """
+        with _library.lock:
+            self._need_forward()
+            self._binding.meet("write")
+            self._binding.call("write", os.fsencode(files))
+
     def close(self) -> None:
         """Free the library's memory.  Views of it must not be used afterwards."""
         if self._binding:
@@ -456,7 +485,7 @@ class Chain:
 
     def _need_forward(self) -> None:
         if self._shape is None:
-            raise Error("derivatives are taken where forward was: call it first")
+            raise Error("derivatives are taken where forward was, and files are of its cube: call it first")
         if not self._fresh:
             raise Error("values were put after the last forward: call it again, derivatives are taken where it was")
 
