@@ -24,7 +24,6 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/worst.h"
 #include "fit/quadratic.h"
 
@@ -91,15 +90,6 @@ static void finish(struct cubix_optimiser *state)
   state->at[CUBIX_AT_NEWTON] = 1;
   state->at[CUBIX_AT_SMALL] = 0;
   state->at[CUBIX_AT_DAMPING] = first_damping;
-}
-
-int cubix_optimiser_forgive(int *status, const char *what)
-{
-  if (*status != CUBIX_ENOMEM) return 1;
-  cubix_log(CUBIX_LOG_WARNING, "fit: %s: %s", what, cubix_error_message());
-  cubix_error_clear();
-  *status = CUBIX_OK;
-  return 0;
 }
 
 /* Whether a search that has ended goes on from a lower place. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/worst.h"
 #include "fit/optimise.h"
 #include "fit/optimise_parts.h"
@@ -105,3 +106,12 @@ void cubix_optimiser_accept(struct cubix_optimiser *state, const struct cubix_op
 
 double *cubix_optimiser_x(const struct cubix_optimiser *state) { return state->vector; }
 double *cubix_optimiser_gradient(const struct cubix_optimiser *state) { return state->vector + state->n; }
+
+int cubix_optimiser_forgive(int *status, const char *what)
+{
+  if (*status != CUBIX_ENOMEM) return 1;
+  cubix_log(CUBIX_LOG_WARNING, "fit: %s: %s", what, cubix_error_message());
+  cubix_error_clear();
+  *status = CUBIX_OK;
+  return 0;
+}
