@@ -81,6 +81,36 @@ done:
   return status;
 }
 
+int cubix_h5_records(double *x, hsize_t n, int *there, hid_t file, const char *name, const char *path,
+                     const char *member)
+{
+  int status = CUBIX_OK;
+  const hsize_t first = 0;
+  hid_t set = -1, stored = -1, type = -1, space = -1, memory = -1;
+  *there = 0;
+  CUBIX_TRY(cubix_h5_dataset(&set, NULL, file, path));
+  CUBIX_CHECK(set >= 0, CUBIX_EINPUT, "%s: /%s is missing", name, path);
+  stored = H5Dget_type(set);
+  CUBIX_CHECK(H5Tget_class(stored) == H5T_COMPOUND, CUBIX_EINPUT, "%s: /%s must hold records (a compound type)", name,
+              path);
+  *there = H5Tget_member_index(stored, member) >= 0;
+  if (!*there || n == 0) goto done;
+  type = H5Tcreate(H5T_COMPOUND, sizeof *x);
+  space = H5Dget_space(set);
+  memory = H5Screate_simple(1, &n, NULL);
+  CUBIX_CHECK(H5Tinsert(type, member, 0, H5T_NATIVE_DOUBLE) >= 0 &&
+                  H5Sselect_hyperslab(space, H5S_SELECT_SET, &first, NULL, &n, NULL) >= 0 &&
+                  H5Dread(set, type, memory, space, H5P_DEFAULT, x) >= 0,
+              CUBIX_EINPUT, "%s: %s of /%s cannot be read as a number of each row", name, member, path);
+done:
+  if (memory >= 0) H5Sclose(memory);
+  if (space >= 0) H5Sclose(space);
+  if (type >= 0) H5Tclose(type);
+  if (stored >= 0) H5Tclose(stored);
+  if (set >= 0) H5Dclose(set);
+  return status;
+}
+
 int cubix_h5_list(int64_t **list, size_t *n, hid_t file, const char *name, const char *path, hsize_t row)
 {
   int status = CUBIX_OK;

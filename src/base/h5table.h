@@ -17,6 +17,9 @@ int cubix_h5_rows_of_any(hsize_t *n, hid_t file, const char *name, const char *p
  *  Errors: CUBIX_EINPUT: no records, another shape, unreadable. */
 int cubix_h5_record(double *x, int n_c, int *there, hid_t file, const char *name, const char *path, const char *member,
                     hsize_t row);
+/** Likewise a single number of each of the first n rows.  Local.  @param x [n] */
+int cubix_h5_records(double *x, hsize_t n, int *there, hid_t file, const char *name, const char *path,
+                     const char *member);
 /** One row of a dataset whose rows are lists of integers.  Local.
  *  @param[out] list [n] owned by the caller: free  Errors: CUBIX_EINPUT. */
 int cubix_h5_list(int64_t **list, size_t *n, hid_t file, const char *name, const char *path, hsize_t row);

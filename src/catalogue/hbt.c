@@ -1,8 +1,9 @@
 /* hbt.c -- HBT+ and HBT-HERONS: files SubSnap_NNN.K.hdf5 with a record for each subhalo, and beside it the
  * list of the identifiers of its bound particles, the most bound first.
  *
- * A subhalo's row is not its TrackId, by which it is known from snapshot to snapshot.  Lengths are comoving and
- * divided by h, in a unit that Units/LengthInMpch states. */
+ * A group is the subhaloes of one HostHaloId, by which GroupIndex then names it, and its centre that of the one of
+ * Rank 0.  A subhalo's row is not its TrackId, by which it is known from snapshot to snapshot.  Lengths are comoving
+ * and divided by h, in a unit that Units/LengthInMpch states. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -77,12 +78,12 @@ done:
   return status;
 }
 
-static int find_one(struct hbt *t, struct cubix_ids *ids, size_t which)
+/* What the subhalo in row `at` has belongs to group `which`.  @param central  1: its centre is the group's */
+static int find_one(struct hbt *t, struct cubix_ids *ids, size_t which, int64_t at, int central)
 {
   int status = CUBIX_OK, there, k = 0;
   struct cubix_seek *seek = t->seek;
   struct cubix_halo *halo = &seek->halo[which];
-  const int64_t at = seek->key[which].index;
   int64_t *id = NULL;
   size_t n = 0;
   double track = -1, bound = -1;
@@ -102,9 +103,9 @@ static int find_one(struct hbt *t, struct cubix_ids *ids, size_t which)
               n);
   if (there) n = (size_t)bound;
   CUBIX_TRY(cubix_ids_add(ids, which, id, NULL, n));
-  cubix_log(CUBIX_LOG_INFO, "%s is row %llu of %s%s: %zu bound particles of all types", word, (unsigned long long)row,
-            path, name, n);
-  if (t->length == 0) goto done;
+  cubix_log(CUBIX_LOG_INFO, "%s %s row %llu of %s%s: %zu bound particles of all types", word,
+            seek->subhalo ? "is" : "has", (unsigned long long)row, path, name, n);
+  if (t->length == 0 || !central) goto done;
   CUBIX_TRY(cubix_h5_record(halo->centre, 3, &halo->has_centre, file, path, RECORDS, "ComovingMostBoundPosition", row));
   CUBIX_TRY(cubix_h5_record(halo->velocity, 3, &halo->has_velocity, file, path, RECORDS, "PhysicalAverageVelocity",
                             row));
@@ -120,19 +121,56 @@ done:
   return status;
 }
 
+/* The subhaloes of one host. */
+static int find_group(struct hbt *t, struct cubix_ids *ids, size_t which)
+{
+  int status = CUBIX_OK, there, ranked, n_found = 0;
+  const struct cubix_listing *listing = t->seek->listing;
+  const double wanted = (double)t->seek->key[which].index;
+  double *host = NULL, *rank = NULL;
+  hid_t file = -1;
+  for (int k = 0; k < listing->n_file; k++) {
+    const hsize_t n = (hsize_t)(t->before[k + 1] - t->before[k]);
+    CUBIX_ALLOC(host, n);
+    CUBIX_ALLOC(rank, n);
+    CUBIX_TRY(cubix_h5_open(&file, listing->file[k]));
+    CUBIX_TRY(cubix_h5_records(host, n, &there, file, listing->file[k], RECORDS, "HostHaloId"));
+    CUBIX_CHECK(there, CUBIX_EINPUT, "%s: the records of /" RECORDS " have no HostHaloId, so that there are no groups: "
+                "choose GroupType subhalo", listing->file[k]);
+    CUBIX_TRY(cubix_h5_records(rank, n, &ranked, file, listing->file[k], RECORDS, "Rank"));
+    H5Fclose(file);
+    file = -1;
+    for (hsize_t i = 0; i < n; i++) {
+      if (host[i] != wanted) continue;
+      CUBIX_TRY(find_one(t, ids, which, t->before[k] + (int64_t)i, ranked ? rank[i] == 0 : n_found == 0));
+      n_found++;
+    }
+    free(host);
+    free(rank);
+    host = rank = NULL;
+  }
+  CUBIX_CHECK(n_found, CUBIX_EUSAGE, "GroupIndex = %s (%s): no subhalo of %s has the HostHaloId %.0f, which is what "
+              "GroupIndex means with GroupType group", t->seek->par->GroupIndex,
+              cubix_params_origin(t->seek->par, "GroupIndex"), listing->file[0], wanted);
+done:
+  if (file >= 0) H5Fclose(file);
+  free(host);
+  free(rank);
+  return status;
+}
+
 static int choose(struct cubix_seek *seek)
 {
   int status = CUBIX_OK;
   struct hbt t = { .seek = seek };
   struct cubix_ids ids = { 0 };
-  CUBIX_CHECK(seek->subhalo, CUBIX_EUSAGE,
-              "GroupType = group (%s): the rows of HBT are subhaloes; choose GroupType subhalo, and list those of a "
-              "group (they have the same HostHaloId) in GroupIndex",
-              cubix_params_origin(seek->par, "GroupType"));
   CUBIX_TRY(count(&t));
-  CUBIX_TRY(cubix_seek_check(seek, t.before[seek->listing->n_file], "subhaloes"));
+  CUBIX_TRY(cubix_seek_check(seek, seek->subhalo ? t.before[seek->listing->n_file] : INT64_MAX, "subhaloes"));
   CUBIX_TRY(look(&t));
-  for (size_t i = 0; i < seek->n; i++) CUBIX_TRY(find_one(&t, &ids, i));
+  for (size_t i = 0; i < seek->n; i++) {
+    if (seek->subhalo) CUBIX_TRY(find_one(&t, &ids, i, seek->key[i].index, 1));
+    else CUBIX_TRY(find_group(&t, &ids, i));
+  }
   CUBIX_TRY(cubix_ids_choose(seek, &ids));
 done:
   cubix_ids_free(&ids);

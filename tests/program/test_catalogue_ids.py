@@ -367,10 +367,31 @@ def test_hbt(tmp_path, ranks, extra):
                                                                   GroupIndex=2)
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_groups_of_hbt_are_the_subhaloes_of_a_host(tmp_path, ranks):
+    """By HostHaloId, over files; the centre is that of Rank 0, wherever it stands; -1 is in no group."""
+    s, snap = write_snapshot(tmp_path)
+    ids = s["ParticleIDs"][np.random.default_rng(6).permutation(60)]
+    cat = write_hbt(tmp_path / "050", [[(77, ids[:7]), (5, ids[7:20])], [], [(1, ids[20:50]), (9, ids[50:55])]])
+    for k, hosts, order in ((0, [4, 8], [1, 0]), (2, [4, -1], [0, 0])):
+        with h5py.File(cat / f"SubSnap_050.{k}.hdf5", "r+") as f:
+            x = f["Subhalos"][:]
+            x["HostHaloId"], x["Rank"] = hosts, order
+            f["Subhalos"][:] = x
+    par = {"InputFile": snap, "GroupCatalogue": cat, "GroupType": "group"}
+    _, info = taken(tmp_path, ranks, now(s, np.concatenate([ids[:7], ids[20:50]])), GroupIndex=4, **par)
+    assert within(info["stated_centre"], np.array([1, 2, 3]) * 500 * A / HUBBLE, rtol=1e-6)
+    _, info = taken(tmp_path, ranks, now(s, ids[7:20]), GroupIndex=8, **par)
+    assert within(info["stated_centre"], np.array([5, 2, 3]) * 500 * A / HUBBLE, rtol=1e-6)
+    log = log_of(tmp_path, GroupIndex=4, **par)
+    assert "group 4 has row 0 of" in log and "(TrackId 1): 30 bound particles" in log
+
+
 @pytest.mark.parametrize("how, parameters, status, words", [
     ({}, {"GroupIndex": 3}, 3, ["subhalo 3 has no stars"]),
     ({}, {"GroupIndex": 4}, 2, ["number 4 is none of 0 to 3"]),
-    ({}, {"GroupIndex": 0, "GroupType": "group"}, 2, ["GroupType = group", "HostHaloId"]),
+    ({}, {"GroupIndex": 0, "GroupType": "group"}, 2, ["no subhalo of", "has the HostHaloId 0"]),
+    ({}, {"GroupIndex": "3:0", "GroupType": "group"}, 2, ["pairs are for GroupCatalogue particles"]),
     ({"scale_factor": 0.5}, {"GroupIndex": 0}, 3, ["is of redshift 1,"]),
 ])
 def test_what_is_wrong_with_hbt(tmp_path, how, parameters, status, words):
