@@ -47,9 +47,11 @@ int cubix_line_is_sinc(const struct cubix_line_shape *shape)
 static struct cubix_line_sinc sinc_of(const struct cubix_line_shape *shape, double v, double *mu)
 {
   double lsf, own;
+  struct cubix_line_sinc sinc;
   *mu = cubix_doppler(shape->lambda, v);
   widths(shape, *mu, &lsf, &own);
-  return (struct cubix_line_sinc){ CUBIX_FWHM_SIGMA * sqrt(lsf) / CUBIX_LSF_SINC_FWHM, sqrt(own) };
+  cubix_line_sinc_init(&sinc, CUBIX_FWHM_SIGMA * sqrt(lsf) / CUBIX_LSF_SINC_FWHM, sqrt(own));
+  return sinc;
 }
 
 double cubix_line_reach(const struct cubix_line_shape *shape, double v)

@@ -4,8 +4,15 @@
 #define CUBIX_LINE_SINC_H
 
 /* sin(pi x/zero)/(pi x/zero), which ends at its 20th zero and has an integral of 1, with a Gaussian. */
-struct cubix_line_sinc { double zero, sigma; };     /* its first zero, and a standard deviation above 0; one unit */
+#define CUBIX_LINE_SINC_POINTS 64
+struct cubix_line_sinc {
+  double zero, sigma;             /* its first zero, and a standard deviation above 0; one unit */
+  /* its transform: phases at x = 1, and the weights of their sines in the integral */
+  double phase[CUBIX_LINE_SINC_POINTS], weight[CUBIX_LINE_SINC_POINTS];
+};
 
+/** With its transform.  Local. */
+void cubix_line_sinc_init(struct cubix_line_sinc *s, double zero, double sigma);
 /** How far it reaches to either side.  Local. */
 double cubix_line_sinc_reach(const struct cubix_line_sinc *s);
 /** What of it lies below x.  Local. */
