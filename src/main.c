@@ -20,6 +20,7 @@
 #include "params/params.h"
 #include "program/console.h"
 #include "program/each_group.h"
+#include "program/foresee.h"
 #include "program/mode_fit.h"
 #include "program/options.h"
 #include "program/report.h"
@@ -50,6 +51,7 @@ static int make_cube(const struct cubix_params *par, void *host)
     CUBIX_TRY(cubix_mpi_pipeline_survey(pipe));
     cubix_mpi_pipeline_result(&result, pipe);
     cubix_report_light(&result);
+    CUBIX_STAGE(stages, "foresee", root ? cubix_foresee_noise(&result) : CUBIX_OK);
     goto done;
   }
   CUBIX_TRY(cubix_mpi_pipeline_forward(pipe));

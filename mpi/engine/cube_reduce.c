@@ -10,9 +10,15 @@
 #include "mpi/comm/exchange.h"
 #include "mpi/comm/group.h"
 
-void cubix_mpi_budget_sum(struct cubix_cube *cube)
+static void budget_sum(struct cubix_cube *cube)
 {
   MPI_Allreduce(MPI_IN_PLACE, cube->budget, 3 * CUBIX_N_ACCOUNT, MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
+}
+
+void cubix_mpi_light_sum(struct cubix_cube *cube)
+{
+  cubix_mpi_sum_doubles_to(0, cube->sums.map[CUBIX_MAP_LIGHT], cubix_sums_size(&cube->sums));
+  budget_sum(cube);
 }
 
 int cubix_mpi_cube_sum(struct cubix_cube *cube, const struct cubix_engine *engine)
@@ -22,7 +28,7 @@ int cubix_mpi_cube_sum(struct cubix_cube *cube, const struct cubix_engine *engin
   if (!shared) cubix_mpi_sum_to(0, cube->flux, n_spaxel * (size_t)cube->n_lambda);
   for (int i = 0; i < cubix_sums_n(&cube->sums); i++)
     cubix_mpi_sum_doubles_to(0, cubix_sums_image(&cube->sums, i), n_map);
-  cubix_mpi_budget_sum(cube);
+  budget_sum(cube);
   cube->v_max = cubix_mpi_max(cube->v_max);
   if (!shared && cubix_mpi_rank() != 0) CUBIX_TRY(cubix_cube_hold(cube, cube->n_lambda, 0));
 done:

@@ -259,7 +259,7 @@ static enum cubix_field field_of(enum cubix_leaf leaf)
 static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, const double *value)
 {
   int row = cubix_param_find(cubix_leaf_info(leaf)->name),
-      bounded = row >= 0 && cubix_param_table[row].type == CUBIX_PARAM_DOUBLE;
+      bounded = row >= 0 && cubix_param_is_real(&cubix_param_table[row]);
   const char *unmet = cubix_leaf_unmet(&chain->pipe->par, leaf), *name = cubix_leaf_info(leaf)->name;
   int status = CUBIX_OK,
       rows = leaf == CUBIX_LEAF_Luminosity || leaf == CUBIX_LEAF_LsfFwhm || leaf == CUBIX_LEAF_Redshift ||

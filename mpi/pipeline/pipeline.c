@@ -395,7 +395,7 @@ int cubix_mpi_pipeline_survey(struct cubix_pipeline *pipe)
 {
   const struct cubix_settings before = cubix_mpi_pipeline_enter(pipe);
   int status = survey(pipe);
-  if (!status) cubix_mpi_budget_sum(pipe->cube);
+  if (!status) cubix_mpi_light_sum(pipe->cube);
   if (!status) status = cubix_pipeline_tell_cache(pipe);
   cubix_mpi_pipeline_leave(pipe, &before);
   return status;

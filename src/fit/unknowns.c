@@ -185,8 +185,7 @@ static void limit(struct cubix_unknown_block *k, const struct cubix_params *par,
   const int row = cubix_param_find(cubix_leaf_info(k->leaf)->name);
   k->low = k->form == CUBIX_FORM_LN ? 0 : -INFINITY;
   k->high = INFINITY;
-  if (k->of == CUBIX_OF_ALL && row >= 0 && (cubix_param_table[row].type == CUBIX_PARAM_DOUBLE ||
-                                              cubix_param_table[row].type == CUBIX_PARAM_WORDED)) {
+  if (k->of == CUBIX_OF_ALL && row >= 0 && cubix_param_is_real(&cubix_param_table[row])) {
     k->low = cubix_param_table[row].min;
     k->high = cubix_param_table[row].max;
   }

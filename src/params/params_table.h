@@ -25,6 +25,12 @@ struct cubix_param_row {
   size_t offset;                         /* of the member in struct cubix_params */
 };
 
+/** Whether its values are single real numbers within bounds, beside a word or not. */
+static inline int cubix_param_is_real(const struct cubix_param_row *row)
+{
+  return row->type == CUBIX_PARAM_DOUBLE || row->type == CUBIX_PARAM_WORDED;
+}
+
 /** Text and place of the value in use, one per row; those of section rows stay empty. */
 struct cubix_params_origin {
   char *text;    /* owned: what the member's pointer points to (STRING, VECTOR, NUMBER), else NULL */

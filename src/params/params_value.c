@@ -140,11 +140,6 @@ static int comma_loose(const char *text)
   return last == ',' && *text;
 }
 
-static int is_single(const struct cubix_param_row *row)
-{
-  return row->type == CUBIX_PARAM_DOUBLE || row->type == CUBIX_PARAM_WORDED;
-}
-
 static void comma_blame(const struct cubix_param_row *row, const struct given *given, const char *piece, size_t n,
                         char *wrong, size_t size)
 {
@@ -163,10 +158,10 @@ static void comma_blame(const struct cubix_param_row *row, const struct given *g
   memcpy(two, point, sizeof two);
   *strchr(point, ',') = '.';
   *strchr(two, ',') = ' ';
-  if (is_single(row) && has_point)
+  if (cubix_param_is_real(row) && has_point)
     blame(row, given, wrong, size, ": write one number without a comma");
   else if (has_point) blame(row, given, wrong, size, ": two numbers? write %s", two);
-  else if (is_single(row)) blame(row, given, wrong, size, ": a decimal comma? write %s", point);
+  else if (cubix_param_is_real(row)) blame(row, given, wrong, size, ": a decimal comma? write %s", point);
   else blame(row, given, wrong, size, ": a decimal comma? write %s; two numbers? write %s", point, two);
 }
 

@@ -105,3 +105,25 @@ def test_stars_older_than_the_universe_are_told(ready):
                    cwd=ready.folder)
         assert done.status == 0 and done.err.count("older than the universe at Redshift = 8") == 1, done.err
     assert "older than the universe" not in ready.cube(Redshift=0.13)["run"].err
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_dry_run_foresees_the_exposure(ready, ranks):
+    """From the light alone, so within a quarter; a cropped field does not matter, nor where the field points."""
+    for more in ({}, dict(PointingX=0.7, PointingY=-0.4), dict(FieldOfView=20)):
+        more = dict(Redshift=0.1, Noise="snr", SignalToNoise=10, **more)
+        done = run("cubix", ["-n", ready.parameters(**more)], ranks, cwd=ready.folder)
+        assert done.status == 0 and "foreseen for a flat spectrum" in done.out, done.err
+        number, unit = re.search(r"noise: S/N 10 needs (\S+) (s|min|h),", done.out).groups()
+        ready.cube(**more)
+        assert within(float(number) * {"s": 1, "min": 60, "h": 3600}[unit], header(ready)["EXPTIME"], rtol=0.25)
+    done = run("cubix", ["-n", ready.parameters(Redshift=0.1)], ranks, cwd=ready.folder)
+    assert "noise:" not in done.out
+
+
+def test_a_dry_run_warns_of_a_signal_to_noise_that_cannot_be_had(ready):
+    """The run itself ends with that as an error."""
+    more = dict(Redshift=0.1, Noise="snr", SignalToNoise=1e9)
+    done = run("cubix", ["-n", ready.parameters(**more)], cwd=ready.folder)
+    assert done.status == 0 and "will probably end with an error: SignalToNoise = 1e+09" in done.err
+    refused(ready, 2, "SignalToNoise = 1e+09", "cannot be reached", **more)
