@@ -30,7 +30,8 @@ int cubix_foresee_noise(const struct cubix_result *r)
   struct cubix_noise noise = { 0 };
   struct cubix_instrument small = *ins;
   struct cubix_cube cube = { .n_lambda = ins->n_lambda };
-  if (ins->noise == CUBIX_Noise_none || par->Dust != CUBIX_Dust_none || par->Lines != CUBIX_Lines_none) goto done;
+  if (ins->noise == CUBIX_Noise_none || par->Dust != CUBIX_Dust_none || par->Lines != CUBIX_Lines_none || ins->bundle)
+    goto done;                             /* fibres have a noise of their own */
   const int cut_x = spare(par, ins, ins->n_x, ins->pixel_x), cut_y = spare(par, ins, ins->n_y, ins->pixel_y);
   const double band = cubix_instrument_border(ins, ins->n_lambda) - cubix_instrument_border(ins, 0);
   small.n_x = cube.n_x = ins->n_x - 2 * cut_x;
