@@ -133,6 +133,13 @@ def test_warnings_are_of_one_cube(bench):
         assert len([t for t in told if "PsfBeta = 3" in t]) == 1, told
 
 
+def test_the_redshift_of_the_snapshot(bench):
+    out, _ = host(bench, "w", 2, 2, Redshift="snapshot")
+    here, _ = host(bench, "w", 2, 2)
+    for step in range(2):
+        assert bits(f"{out}.{step}.fits") == bits(f"{here}.{step}.fits")
+
+
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_memory_is_flat(bench, ranks):
     _, done = host(bench, "fg", 200, ranks)
