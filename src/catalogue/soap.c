@@ -147,7 +147,8 @@ static int choose(struct cubix_seek *seek)
   const char *index = NULL;
   char word[64];
   CUBIX_CHECK(seek->subhalo, CUBIX_EUSAGE,
-              "GroupType = group (%s): SOAP's rows are subhaloes; choose GroupType subhalo",
+              "GroupType = group (%s): SOAP's rows are subhaloes; choose GroupType subhalo, or, for a group whose "
+              "number particles carry (FOFGroupIDs), GroupCatalogue particles",
               cubix_params_origin(seek->par, "GroupType"));
   CUBIX_TRY(first_of(&index, seek->listing, index_names, 2));
   CUBIX_TRY(cubix_listing_table(&table, seek->listing, index));
