@@ -35,6 +35,7 @@ static const struct { const char *name, *words; } said[] = {
   { "audit",      "recomputing some voxels" },
   { "psf",        "convolving with the PSF" },
   { "light",      "maps of light" },
+  { "foresee",    "foreseeing the noise" },
   { "write",      "writing" },
 };
 

@@ -9,7 +9,6 @@ from matplotlib.transforms import Affine2D
 
 OUTSIDE = "#55555f"                                   # the aperture: neither sky nor paper
 EAST, NORTH = r"$\Delta\alpha\,\cos\delta$ [arcsec]", r"$\Delta\delta$ [arcsec]"
-STRETCHES = ("linear", "log", "asinh", "sqrt")
 DECADES = 1e-4                                        # the least that a logarithmic bar shows of its most
 SOFT = 100.0                                          # asinh: linear below 1 / SOFT of the most
 LIGHT_SHARE = 0.003, 0.997                            # of the light, in either direction, that a picture is cropped to

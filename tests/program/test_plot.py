@@ -128,7 +128,6 @@ def load():
 PLOT = load()
 from cubix_plot import convergence as plot_convergence, spectra  # noqa: E402  (the tool puts them on the path)
 from cubix_plot.cube import Cube  # noqa: E402
-from cubix_plot.page import STYLE  # noqa: E402
 
 
 def run(*arguments):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from harness import within
-from test_plot import PLOT, STYLE, galaxy, provenance, run, spectra, write_fits
+from test_plot import PLOT, galaxy, provenance, run, spectra, write_fits  # noqa: I001  (puts cubix_plot on the path)
+from cubix_plot.page import STYLE
 
 FULL = {"PSF": "moffat", "NOISE": "snr"}
 
