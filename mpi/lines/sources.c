@@ -166,9 +166,7 @@ int cubix_mpi_line_count(struct cubix_lines *lines, struct cubix_slab *s, const 
   *c = (struct cubix_line_sources){ cubix_mpi_sum_int((int64_t)s->n), cubix_mpi_sum_int(n_clamped),
                                     cubix_mpi_sum_int(n_by_oxygen), sum[0], sum[1], sum[2] };
   cubix_lines_report(lines);
-  if (!c->n && !told)
-    cubix_log(CUBIX_LOG_WARNING, "Lines = %s, but %s: the cube has no emission lines",
-              lines->mode == CUBIX_Lines_sfr ? "sfr" : "stars",
-              lines->mode == CUBIX_Lines_sfr ? "no gas forms stars" : "no star is younger than 10 Myr");
+  if (!c->n && !told && lines->mode == CUBIX_Lines_stars)   /* gas has told that it forms none */
+    cubix_log(CUBIX_LOG_WARNING, "Lines = stars, but no star is younger than 10 Myr: the cube has no emission lines");
   return CUBIX_OK;
 }

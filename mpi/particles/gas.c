@@ -23,6 +23,7 @@
 #include "simulation/simformat.h"
 
 static const double few_wide = 1e-3;    /* part of the dust in wide kernels that is nothing to warn of */
+static const double richest = 0.2;      /* metals or dust of a galaxy's gas are less, as metals of its stars */
 enum { LEAST = 1 << 18, PIECES = 16 };  /* cells of a chunk at least; chunks of a share at most */
 
 int cubix_mpi_gas_read(struct cubix_slab **out, const struct cubix_params *par, const double *about)
@@ -251,8 +252,8 @@ done:
 
 /* ---- what is told ----------------------------------------------------------------------------- */
 
-/* Sums over all cells of all ranks. */
-struct gas_sums { double n_dusty, n_forming, n_wide, dust, wide, sfr; };
+/* Sums over all cells of all ranks; mass, metals: of cells with dust, or that form stars. */
+struct gas_sums { double n_dusty, n_forming, n_wide, dust, wide, sfr, mass, metals; };
 
 static void tell_dust(const struct gas_sums *s, const struct cubix_slab *gas, const struct cubix_params *par,
                       double field)
@@ -269,15 +270,33 @@ static void tell_dust(const struct gas_sums *s, const struct cubix_slab *gas, co
   if (gas->dust_mass && strcmp(cubix_params_origin(par, "DustToMetal"), "default"))
     cubix_log(CUBIX_LOG_WARNING, "DustToMetal = %g (%s) has no effect: the gas has dust masses of its own",
               par->DustToMetal, cubix_params_origin(par, "DustToMetal"));
-  if (!(s->dust > 0))
+  if (!(s->dust * cubix_dust_opacity(par) > 0))
     cubix_log(CUBIX_LOG_WARNING,
-              "none of %lld cells of gas has dust (DustGas %s, %s): nothing is dimmed by it",
-              (long long)gas->n_file_total, cubix_DustGas_word[par->DustGas], cubix_params_origin(par, "DustGas"));
+              "none of %lld cells of gas has dust (DustGas %s, %s; DustToMetal = %g, DustOpacity = %g cm2/g): nothing "
+              "is dimmed by it",
+              (long long)gas->n_file_total, cubix_DustGas_word[par->DustGas], cubix_params_origin(par, "DustGas"),
+              par->DustToMetal, par->DustOpacity);
   if (s->n_wide > 0)
     cubix_log(s->wide > few_wide * s->dust ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO,
               "%.0f cells with %.3g Msun of dust, %.2g of all of it, have kernels of more than %.3g kpc, a quarter of "
               "the field: are smoothing lengths and densities in the right units?",
               s->n_wide, s->wide, s->wide / s->dust, 0.25 * field);
+}
+
+/* Where a unit is wrong that concerns gas alone. */
+static void warn_of_units(const struct gas_sums *s, const struct cubix_slab *gas)
+{
+  const char *file = gas->snapshot.n_file ? gas->snapshot.file[0] : "arrays";
+  if (gas->metallicity && s->metals > richest * s->mass)
+    cubix_log(CUBIX_LOG_WARNING,
+              "%s: metals are %.3g of the mass of the gas with dust or star formation, where less than %g is usual: is "
+              "its metallicity in solar units?",
+              file, s->metals / s->mass, richest);
+  if (gas->dust_mass && s->dust > richest * s->mass)
+    cubix_log(CUBIX_LOG_WARNING,
+              "%s: dust is %.3g of the mass of the gas that has it, where less than %g is usual: are its dust masses "
+              "in another unit?",
+              file, s->dust / s->mass, richest);
 }
 
 void cubix_mpi_gas_report(const struct cubix_slab *gas, const struct cubix_params *par, double field)
@@ -293,16 +312,19 @@ void cubix_mpi_gas_report(const struct cubix_slab *gas, const struct cubix_param
     s.n_wide += wide;
     s.wide += wide ? dust : 0;
     s.n_forming += gas->sfr[i] > 0;
+    if (dust > 0 || (shines(par) && gas->sfr[i] > 0)) s.mass += gas->mass_now[i];
+    if (dust > 0 || (shines(par) && gas->sfr[i] > 0)) s.metals += gas->mass_now[i] * gas->metallicity[i];
     s.sfr += gas->sfr[i];
   }
   cubix_mpi_collective.sum((double *)&s, sizeof s / sizeof(double));
   if (dims(par)) tell_dust(&s, gas, par, field);
+  warn_of_units(&s, gas);
   if (shines(par))
     cubix_log(CUBIX_LOG_INFO, "gas: %.0f of %lld cells form %.4g Msun/yr", s.n_forming, (long long)gas->n_file_total,
               s.sfr);
   if (shines(par) && !(s.sfr > 0))
-    cubix_log(CUBIX_LOG_WARNING, "no stars form in %lld cells of gas: there are no emission lines",
-              (long long)gas->n_file_total);
+    cubix_log(CUBIX_LOG_WARNING, "no stars form in %lld cells of gas%s: there are no emission lines",
+              (long long)gas->n_file_total, par->SelectRadius > 0 ? " within SelectRadius" : "");
   if (par->SelectRadius > 0)
     cubix_log(CUBIX_LOG_INFO, "SelectRadius = %g kpc chooses what shines; dust counts wherever there is gas",
               par->SelectRadius);

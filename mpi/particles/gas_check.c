@@ -126,9 +126,11 @@ done:
 
 int cubix_mpi_gas_asked(int status, const struct cubix_params *par)
 {
-  if (status == CUBIX_EINPUT && par->Dust == CUBIX_Dust_gas)
-    cubix_error_about("Dust = gas (%s)", cubix_params_origin(par, "Dust"));
-  else if (status == CUBIX_EINPUT)
-    cubix_error_about("Lines = sfr (%s)", cubix_params_origin(par, "Lines"));
+  const int dust = par->Dust == CUBIX_Dust_gas, lines = par->Lines == CUBIX_Lines_sfr;
+  if (status == CUBIX_EINPUT && dust && lines)
+    cubix_error_about("Dust = gas (%s), Lines = sfr (%s)", cubix_params_origin(par, "Dust"),
+                      cubix_params_origin(par, "Lines"));
+  else if (status == CUBIX_EINPUT && dust) cubix_error_about("Dust = gas (%s)", cubix_params_origin(par, "Dust"));
+  else if (status == CUBIX_EINPUT) cubix_error_about("Lines = sfr (%s)", cubix_params_origin(par, "Lines"));
   return status;
 }

@@ -80,19 +80,30 @@ void cubix_screens_count(struct cubix_particles *particles)
   }
 }
 
+/* On all ranks. */
+static int has_dust(const struct cubix_slab *gas)
+{
+  int64_t n = 0;
+  for (size_t i = 0; gas && i < gas->n; i++) n += gas->dust[i] > 0;
+  return cubix_mpi_sum_int(n) > 0;
+}
+
 void cubix_mpi_screens_tell(struct cubix_particles *particles)
 {
   const int64_t behind = cubix_mpi_sum_int(particles->n_behind), gone = cubix_mpi_sum_int(particles->n_opaque);
   const struct cubix_params *par = particles->par;
+  const int64_t all = particles->slab->n_total;
   particles->n_behind = particles->n_opaque = 0;
   if (particles->told_dust) return;
   particles->told_dust = 1;
-  if (!behind)
+  if (behind)
+    cubix_log(2 * gone > all ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO,
+              "dust: %lld of %lld stars are behind some, %lld of them behind more than %g mag in V%s",
+              (long long)behind, (long long)all, (long long)gone, opaque,
+              2 * gone > all ? ": are the gas's masses, metallicities and sizes in the right units?" : "");
+  else if (has_dust(particles->gas))        /* else the gas has told that it has none */
     cubix_log(CUBIX_LOG_WARNING,
               "Dust = gas (%s): gas is nowhere in front of stars, and dims none of them: are Centre and Orientation "
               "those of the galaxy, and is there dust in its gas (DustGas = %s, DustToMetal = %g)?",
               cubix_params_origin(par, "Dust"), cubix_DustGas_word[par->DustGas], par->DustToMetal);
-  else
-    cubix_log(CUBIX_LOG_INFO, "dust: %lld of %lld stars are behind some, %lld of them behind more than %g mag in V",
-              (long long)behind, (long long)particles->slab->n_total, (long long)gone, opaque);
 }

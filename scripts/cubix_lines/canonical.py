@@ -1,5 +1,7 @@
 """The table of emission lines that CUBIX reads (doc/formats.md): written in one way, and checked as the C reader
 checks it."""
+import re
+
 import h5py
 import numpy as np
 
@@ -18,7 +20,7 @@ AXES = (
 )
 LUMINOSITY = "Luminosity of a line per hydrogen-ionising photon that is absorbed"
 TEXTS = (("Name", 127), ("Reference", 511), ("Licence", 255), ("Program", 127))
-LONGEST_NAME = 15
+LONGEST_NAME, BRIGHTEST = 15, 1e-6       # characters; erg per photon
 
 
 class Table:
@@ -51,13 +53,13 @@ def judge(table):
     want = tuple(table[name].size for name in ("Metallicity", "LogU", "Age", "Wavelength"))
     if light.shape != want or table["IonMass"].size != want[3] or len(table.names) != want[3]:
         return "/Luminosity is %s, must be %s as the axes say" % (light.shape, want)
-    if not np.all(np.isfinite(light) & (light > 0)):
-        return "/Luminosity must be finite and above 0, since logarithms are interpolated"
+    if not np.all((light > 0) & (light <= BRIGHTEST)):
+        return "/Luminosity must be finite, above 0 and at most %g erg per ionising photon" % BRIGHTEST
     for name in table.names:
-        if not name or len(name) > LONGEST_NAME or not name.isascii() or " " in name:
-            return "\"%s\" is no name of a line: at most %d characters" % (name, LONGEST_NAME)
-    if len(set(table.names)) < len(table.names):
-        return "two lines have the same name"
+        if len(name) > LONGEST_NAME or not re.fullmatch(r"[A-Za-z0-9_+.\[\]-]+", name):
+            return "\"%s\" is no name of a line: at most %d letters, digits and _ + - . [ ]" % (name, LONGEST_NAME)
+    if len({name.lower() for name in table.names}) < len(table.names):
+        return "two lines have the same name, whatever its case"
     return None
 
 

@@ -181,9 +181,12 @@ int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *p
   int status = CUBIX_OK;
   const struct cubix_budget *b = &cube->budget[CUBIX_IN_FIELD];
   char dust[200] = "";
-  if (par->Dust != CUBIX_Dust_none)
-    snprintf(dust, sizeof dust, ", and whether anything shines through Dust %s with DustScreen = %g mag (%s)",
-             cubix_Dust_word[par->Dust], par->DustScreen, cubix_params_origin(par, "DustScreen"));
+  if (par->Dust == CUBIX_Dust_gas)
+    snprintf(dust, sizeof dust, ", and whether anything shines through Dust gas (%s), of which the log says how many "
+             "stars it hides", cubix_params_origin(par, "Dust"));
+  else if (par->Dust == CUBIX_Dust_screen)
+    snprintf(dust, sizeof dust, ", and whether anything shines through Dust screen with DustScreen = %g mag (%s)",
+             par->DustScreen, cubix_params_origin(par, "DustScreen"));
   CUBIX_CHECK(collective->largest(has_light(cube)) > 0, CUBIX_EINPUT,
               "no light falls into the cube: the %.0f stars in the field formed with %g Msun and shine with %g; check "
               "InitialMass in %s, whether the stars lie outside the instrument's "

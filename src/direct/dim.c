@@ -1,7 +1,8 @@
 /* dim.c -- exp(-t A k) of many channels, in vectors.
  *
  * With y = -t A k log2(e) = n + r, n an integer, |r| <= 1/2: 2^n times a polynomial in r ln 2.  y and r
- * are float64, so that what is left of much dust is no less exact.  Below 2^-126 it counts as that. */
+ * are float64, so that what is left of much dust is no less exact.  Below 2^-126 it is 0: a floor would be light
+ * whose derivative is none. */
 #include "direct/dim.h"
 
 #ifdef CUBIX_DOUBLE
@@ -22,8 +23,7 @@ INLINE void dim_body(float *restrict through, const double *restrict k, double s
   static const double magic = 6755399441055744.;          /* 1.5 2^52: adding it rounds to integers */
   const double rate = -CUBIX_SCREEN_T * 1.4426950408889634074 * screen;
   for (int i = 0; i < n; i++) {
-    double y = rate * k[i];
-    y = y < -126 ? -126 : y > 126 ? 126 : y;
+    const double exponent = rate * k[i], y = exponent < -126 ? -126 : exponent > 126 ? 126 : exponent;
     const double whole = (y + magic) - magic;
     const float r = (float)((y - whole) * 0.69314718055994530942);
     float p = 1 / 5040.f;
@@ -37,7 +37,7 @@ INLINE void dim_body(float *restrict through, const double *restrict k, double s
     const int32_t bits = ((int32_t)whole + 127) * (1 << 23);
     float power;
     memcpy(&power, &bits, sizeof power);
-    through[i] = p * power;
+    through[i] = exponent < -126 ? 0 : p * power;
   }
 }
 

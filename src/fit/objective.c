@@ -22,7 +22,8 @@
  *   cosine   sum over spaxels of 1 - c, c = <d,m>/(|d||m|) with <a,b> = sum over channels of w a b:
  *            the shape of spectra, not their height.
  *            bar = -w (d/(|d||m|) - c m/|m|^2).  A spaxel where data or model are dark has no
- *            shape: it counts 0, with bar 0.
+ *            shape: it counts 0, with bar 0.  Dark is a model of less than 1e-30 of the brightest
+ *            spaxel, too: what much dust leaves in float32 has no shape either.
  *            With the unit vectors u = d/|d|, v = m/|m|, 1 - c is |u - v|^2/2, and the derivative
  *            of v is (1 - v v^T)/|m|.  W = w/|m|^2 is that without the projection: too large along
  *            m itself, a bound elsewhere.
@@ -39,7 +40,7 @@
 #include "base/error.h"
 
 enum { LANES = 8 };
-static const double count_floor = 1e-3;
+static const double count_floor = 1e-3, dark = 1e-30;
 
 /* A spaxel's channels; bar may be NULL. */
 struct row { const cubix_real *d, *w, *m; cubix_real *bar; const double *gain; int n; };
@@ -190,6 +191,7 @@ static int products(const struct cubix_observed *obs, const struct cubix_cube *c
   int status = CUBIX_OK;
   const size_t n = (size_t)obs->n_x * (size_t)obs->n_y;
   size_t n_lit = 0;
+  double most = 0.;
   memset(obs->sum, 0, N_PRODUCT * n * sizeof *obs->sum);
   if (matches) {
 #pragma omp parallel for schedule(static)
@@ -200,6 +202,9 @@ static int products(const struct cubix_observed *obs, const struct cubix_cube *c
   }
   CUBIX_TRY(share(obs->sum, N_PRODUCT * n, matches, CUBIX_Likelihood_cosine, obs, collective));
   for (size_t s = 0; s < n; s++) n_lit += obs->sum[N_PRODUCT * s + DD] != 0.;
+  for (size_t s = 0; s < n; s++) most = fmax(most, obs->sum[N_PRODUCT * s + MM]);
+  for (size_t s = 0; s < n; s++)
+    if (obs->sum[N_PRODUCT * s + MM] < dark * dark * most) obs->sum[N_PRODUCT * s + MM] = 0.;
   CUBIX_CHECK(n_lit > 0, CUBIX_EINPUT,
               "ObservedFile %s: its flux is 0 in every spaxel: there are no spectra whose shape Likelihood cosine "
               "could compare",

@@ -4,12 +4,12 @@
  * are read as float64 and must be above 0 (cubix-lines puts 1e-8 of Hb where a model has nothing). */
 #include "lines/line_table.h"
 
-#include <float.h>
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "base/h5data.h"
@@ -17,6 +17,7 @@
 #include "base/units.h"
 
 enum { FILE_VERSION = 1, MOST = 1024, NAMES = 16384 };
+static const double brightest = 1e-6;       /* erg per ionising photon, which has some 3e-11 itself */
 
 int cubix_line_table_room(struct cubix_line_table *t)
 {
@@ -141,14 +142,35 @@ static int read_axis(double **values, int *n, const struct source *s, const stru
   for (int i = 0; i < *n; i++) {
     const double x = (*values)[i];
     CUBIX_CHECK(x >= axis->least && x <= axis->most, CUBIX_EINPUT,
-                "LineFile %s: /%s[%d] = %g, must be from %g to %g %s: is it in another unit?", s->path, axis->name, i,
-                x, axis->least, axis->most, axis->unit);
+                "LineFile %s: /%s[%d] = %g, must be from %g to %g%s%s: is it in another unit?", s->path, axis->name,
+                i, x, axis->least, axis->most, strcmp(axis->unit, "1") ? " " : "",
+                strcmp(axis->unit, "1") ? axis->unit : "");
     CUBIX_CHECK(!axis->rises || !i || x > (*values)[i - 1], CUBIX_EINPUT,
                 "LineFile %s: /%s must increase, but [%d] = %g follows %g", s->path, axis->name, i, x,
                 (*values)[i - 1]);
   }
 done:
   if (set >= 0) H5Dclose(set);
+  return status;
+}
+
+/* Whether a line has a name that no line before it has, and that names a map in any format: FITS knows no lower case,
+ * and in HDF5 `/` would be a group. */
+static int check_name(const struct cubix_line_table *t, const struct source *s, int l)
+{
+  static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-.[]";
+  int status = CUBIX_OK;
+  const char *name = t->line[l].name;
+  CUBIX_CHECK(!name[strspn(name, letters)], CUBIX_EINPUT,
+              "LineFile %s: the attribute `lines` of /Wavelength names line %d \"%s\"; a name has letters, digits and "
+              "_ + - . [ ] only",
+              s->path, l, name);
+  for (int k = 0; k < l; k++)
+    CUBIX_CHECK(strcasecmp(name, t->line[k].name) != 0, CUBIX_EINPUT,
+                "LineFile %s: the attribute `lines` of /Wavelength names lines %d and %d \"%s\", whatever their case: "
+                "maps are called by these names, which must differ",
+                s->path, k, l, name);
+done:
   return status;
 }
 
@@ -172,9 +194,13 @@ static int read_lines(struct cubix_line_table *t, const struct source *s)
                 "LineFile %s: the attribute `lines` of /Wavelength must name %d lines in at most %zu characters each",
                 s->path, t->n_line, sizeof t->line[l].name - 1);
     snprintf(t->line[l].name, sizeof t->line[l].name, "%s", word);
+    CUBIX_TRY(check_name(t, s, l));
     t->line[l].lambda = lambda[l];
     t->line[l].mass = ion[l];
   }
+  CUBIX_CHECK(!word, CUBIX_EINPUT,
+              "LineFile %s: the attribute `lines` of /Wavelength names more than its %d lines, \"%s\" first", s->path,
+              t->n_line, word);
 done:
   free(lambda);
   free(ion);
@@ -200,10 +226,10 @@ static int read_luminosity(struct cubix_line_table *t, const struct source *s)
   CUBIX_ALLOC(t->luminosity, n);
   CUBIX_TRY(read_set(t->luminosity, set, s, "Luminosity"));
   for (size_t i = 0; i < n; i++)
-    CUBIX_CHECK(t->luminosity[i] > 0 && t->luminosity[i] <= DBL_MAX, CUBIX_EINPUT,
-                "LineFile %s: /Luminosity holds %g for %s; it must be finite and above 0, since logarithms are "
-                "interpolated",
-                s->path, t->luminosity[i], t->line[i % (size_t)t->n_line].name);
+    CUBIX_CHECK(t->luminosity[i] > 0 && t->luminosity[i] <= brightest, CUBIX_EINPUT,
+                "LineFile %s: /Luminosity holds %g for %s; it must be finite, above 0, since logarithms are "
+                "interpolated, and at most %g erg per ionising photon (Ha has 1.4e-12)",
+                s->path, t->luminosity[i], t->line[i % (size_t)t->n_line].name, brightest);
 done:
   if (set >= 0) H5Dclose(set);
   return status;
@@ -220,7 +246,9 @@ int cubix_line_table_read(struct cubix_line_table **out, const char *path)
   cubix_h5_quiet_begin(&quiet);
   CUBIX_ALLOC(t, 1);
   snprintf(t->file, sizeof t->file, "%s", path);
-  CUBIX_TRY(cubix_h5_open(&s.file, path));
+  status = cubix_h5_open(&s.file, path);
+  if (status) cubix_error_about("LineFile (cubix-lines makes one, and demo needs none)");
+  CUBIX_TRY(status);
   CUBIX_TRY(heading(t, &s));
   CUBIX_TRY(read_axis(&t->metallicity, &t->n_z, &s, &z));
   CUBIX_TRY(read_axis(&t->log_u, &t->n_u, &s, &u));

@@ -23,6 +23,7 @@
 static const double temperature = 1e4;      /* K, of HII regions */
 static const double boltzmann = 8.31446261815324e-3; /* k/u [km2/s2/K], CODATA 2018 */
 static const double dark = 1e-8;            /* of the most photons: what stands for none, in logarithms */
+static const double many = 0.1;             /* of all light beyond the table: to be warned of */
 enum { OWN_AGES = 20 };                     /* of Lines stars, where the table has one age */
 
 /* ---- light of a source ----------------------------------------------------------------------- */
@@ -333,7 +334,7 @@ void cubix_lines_report(struct cubix_lines *s)
             s->mode == CUBIX_Lines_sfr ? "cells that form stars" : "stars younger than 10 Myr", s->sources.total,
             s->mode == CUBIX_Lines_sfr ? "Msun/yr" : "Msun");
   if (s->sources.n_clamped)
-    cubix_log(CUBIX_LOG_INFO,
+    cubix_log(s->sources.clamped > many * s->sources.total && !t->demo ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO,
               "emission lines: %lld sources, %.3g %% of their %s, lie beyond the table's metallicities (%.2g to %.2g) "
               "and get its end",
               (long long)s->sources.n_clamped, 100 * s->sources.clamped / s->sources.total,

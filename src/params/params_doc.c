@@ -304,16 +304,18 @@ static int has_word(const char *text, const char *word)
   return 0;
 }
 
-/* The rows whose name or help has a word, or all.  @return how many */
+/* The rows whose name, help or section has a word, or all.  @return how many */
 static int help_list(FILE *out, const char *word)
 {
-  const struct cubix_param_row *section = NULL;
+  const struct cubix_param_row *section = NULL, *told = NULL;
   int n = 0;
   FOR_ROWS(row) {
     if (is_section(row)) section = row;
-    if (is_section(row) || (word && !has_word(row->name, word) && !has_word(row->help, word))) continue;
-    if (section) fprintf(out, "\n%s\n", section->name);
-    section = NULL;
+    if (is_section(row) ||
+        (word && !has_word(row->name, word) && !has_word(row->help, word) && !has_word(section->name, word)))
+      continue;
+    if (section != told) fprintf(out, "\n%s\n", section->name);
+    told = section;
     help_line(out, row);
     n++;
   }
@@ -344,11 +346,14 @@ int cubix_params_write_help(FILE *out, const char *name)
   FOR_ROWS(row)
     if (name && !is_section(row) && cubix_name_same(row->name, strlen(row->name), name, strlen(name))) known = row;
   if (known) help_one(out, known);
-  else if (!help_list(out, name)) {
+  /* "dust" is a subject as well as a parameter, "Dust" is not */
+  const int looks = !known || (strcmp(known->name, name) != 0 && cubix_spelling_begins(known->name, name));
+  if (known && looks) fprintf(out, "\nAll that has to do with \"%s\":\n", name);
+  if (looks && !help_list(out, name)) {
     char wrong[256];
     cubix_param_unknown(name, wrong, sizeof wrong);
     CUBIX_CHECK(0, CUBIX_EUSAGE, "%s", wrong);
-  } else fprintf(out, "\nName, default and unit, meaning.  cubix --help Name tells more about one.\n");
+  } else if (looks) fprintf(out, "\nName, default and unit, meaning.  cubix --help Name tells more about one.\n");
   CUBIX_TRY(written(out));
 done:
   return status;

@@ -190,6 +190,8 @@ void cubix_report_budget(const struct cubix_result *r, const struct cubix_collec
               name[a], b[a].number, b[a].mass, b[a].light * unit,
               b[CUBIX_ALL].light > 0 ? b[a].light / b[CUBIX_ALL].light : 0.);
   warn_of_loss(r);
-  cubix_log(CUBIX_LOG_INFO, "%-14s %12s        %11s              %11.5e erg/s/cm2 (%.4f of the light in the field)",
-            "the cube holds", "", "", held * unit, b[CUBIX_IN_FIELD].light > 0 ? held / b[CUBIX_IN_FIELD].light : 0.);
+  cubix_log(CUBIX_LOG_INFO,
+            "%-14s %12s        %11s              %11.5e erg/s/cm2 (%.4f of the stars' light in the field%s)",
+            "the cube holds", "", "", held * unit, b[CUBIX_IN_FIELD].light > 0 ? held / b[CUBIX_IN_FIELD].light : 0.,
+            r->lines ? "; emission lines are in it" : "");
 }

@@ -176,6 +176,15 @@ static void test_docs(void)
   help = help_of("pixel-scale", &status);
   CHECK(!strncmp(help, "PixelScale   (", 14));
   free(help);
+  help = help_of("dust", &status);                   /* a parameter, and a subject */
+  CHECK_IS(status, ==, CUBIX_OK);
+  CHECK(!strncmp(help, "Dust   (", 8));
+  CHECK_SAYS(help, "\n  DustToMetal ");
+  CHECK_SAYS(help, "\n  BirthCloudTau ");
+  free(help);
+  help = help_of("Dust", &status);
+  CHECK(!strstr(help, "DustToMetal "));
+  free(help);
   free(help_of("PixlScale", &status));
   CHECK_IS(cubix_error_exit_status(status), ==, 2);
   CHECK_TEXT(cubix_error_message(), "unknown parameter PixlScale; did you mean PixelScale?");
