@@ -312,8 +312,10 @@ void cubix_mpi_gas_report(const struct cubix_slab *gas, const struct cubix_param
     s.n_wide += wide;
     s.wide += wide ? dust : 0;
     s.n_forming += gas->sfr[i] > 0;
-    if (dust > 0 || (shines(par) && gas->sfr[i] > 0)) s.mass += gas->mass_now[i];
-    if (dust > 0 || (shines(par) && gas->sfr[i] > 0)) s.metals += gas->mass_now[i] * gas->metallicity[i];
+    if (dust > 0 || (shines(par) && gas->sfr[i] > 0)) {
+      s.mass += gas->mass_now[i];
+      s.metals += gas->metallicity ? gas->mass_now[i] * gas->metallicity[i] : 0;
+    }
     s.sfr += gas->sfr[i];
   }
   cubix_mpi_collective.sum((double *)&s, sizeof s / sizeof(double));
