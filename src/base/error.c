@@ -70,7 +70,8 @@ const char *cubix_error_meaning(int code)
   return code >= 0 && code < CUBIX_N_STATUS ? table[code].meaning : "unknown status";
 }
 
-/* A cube has every spaxel on pages of its own, and of small ones more than the processor keeps track of. */
+/* A cube has every spaxel on pages of its own, and of small ones more than the processor keeps track of.  What is only
+ * reserved may stay empty in places, and keeps small ones. */
 static const size_t LARGE = (size_t)1 << 23, HUGE_PAGE = (size_t)1 << 21;
 
 void *cubix_reserve(unsigned long n, unsigned long size)
@@ -78,12 +79,8 @@ void *cubix_reserve(unsigned long n, unsigned long size)
   if (size && n > (SIZE_MAX - 64) / size) return NULL;
   size_t bytes = (n * size + 63) / 64 * 64;
   if (bytes < LARGE) return aligned_alloc(64, bytes ? bytes : 64);
-  void *p =
-      bytes > SIZE_MAX - HUGE_PAGE ? NULL : aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
-#ifdef MADV_HUGEPAGE
-  if (p) (void)madvise(p, bytes, MADV_HUGEPAGE);
-#endif
-  return p;
+  return bytes > SIZE_MAX - HUGE_PAGE ? NULL
+                                      : aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
 }
 
 /* What is large is zeroed, and so brought in, by all threads. */
@@ -93,6 +90,9 @@ void *cubix_alloc(unsigned long n, unsigned long size)
   char *p = cubix_reserve(n, size);
   size_t bytes = n * size, n_piece = bytes / piece;
   if (!p) return NULL;
+#ifdef MADV_HUGEPAGE
+  if (bytes >= LARGE) (void)madvise(p, bytes, MADV_HUGEPAGE);
+#endif
   if (n_piece >= 8) cubix_memory_touch(p, bytes);
 #pragma omp parallel for schedule(static) if (n_piece >= 8 && !omp_in_parallel())
   for (size_t i = 0; i < n_piece; i++) memset(p + i * piece, 0, piece);

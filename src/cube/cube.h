@@ -90,7 +90,7 @@ int cubix_sums_like(struct cubix_sums *sums, const struct cubix_sums *other);
 /** How many images they are: maps, velocities, gas; and image i of them, with its margin.  Local. */
 static inline int cubix_sums_n(const struct cubix_sums *sums)
 {
-  return (sums->map[CUBIX_MAP_M_AV] ? CUBIX_N_MAP : CUBIX_N_MAP_CLEAR) + sums->n_v + sums->n_gas;
+  return (sums->map[CUBIX_MAP_M_AV] ? (int)CUBIX_N_MAP : (int)CUBIX_N_MAP_CLEAR) + sums->n_v + sums->n_gas;
 }
 double *cubix_sums_image(const struct cubix_sums *sums, int i);
 /** Bins that the parameters ask for: of width Losvd, up to LosvdMax on both sides; 0: none.  Local. */

@@ -69,7 +69,7 @@ static void test_idle(void)
 /* Something but the default: any text, or a word of the choice. */
 static int set_another(const char *name)
 {
-  static const char *const word[] = { "another", "screen", "sfr" };
+  static const char *const word[] = { "another", "screen", "sfr", "fibres" };
   for (size_t i = 0; i < sizeof word / sizeof *word; i++)
     if (!cubix_params_set(par, name, word[i])) return 1;
   return 0;
