@@ -84,4 +84,4 @@ _cubix()
     *) _cubix_files "$word" ;;
   esac
 }
-complete -F _cubix cubix cubix-batch cubix-extract cubix-mock cubix-ssp cubix-plot cubix-import cubix-lines cubix-watch
+complete -F _cubix cubix cubix-batch cubix-extract cubix-mock cubix-ssp cubix-plot cubix-import cubix-lines cubix-from-rubix cubix-watch

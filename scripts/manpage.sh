@@ -91,6 +91,6 @@ if [ "$program" = cubix ] || [ "$program" = cubix-batch ] || [ "$program" = cubi
 END
 fi
 printf '.SH SEE ALSO\n'
-for other in cubix cubix-batch cubix-extract cubix-import cubix-lines cubix-mock cubix-plot cubix-ssp cubix-watch; do
+for other in cubix cubix-batch cubix-extract cubix-from-rubix cubix-import cubix-lines cubix-mock cubix-plot cubix-ssp cubix-watch; do
   [ "$other" = "$program" ] || printf '.BR %s (1),\n' "${other//-/\\-}"
 done | sed '$s/,$//'

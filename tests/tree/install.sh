@@ -28,7 +28,7 @@ for file in "$prefix"/bin/*; do
     [ -z "$said" ] || { bad=$((bad + 1)); echo "$page: $said"; }
   fi
 done
-for program in cubix cubix-batch cubix-extract cubix-mock cubix-ssp cubix-plot cubix-import cubix-lines cubix-watch; do
+for program in cubix cubix-batch cubix-extract cubix-mock cubix-ssp cubix-plot cubix-import cubix-lines cubix-from-rubix cubix-watch; do
   check test -x "$prefix/bin/$program"
 done
 for word in Redshift PsfBeta 'STEM.*usedvalues' CUBIX_DATA; do check grep -q "$word" "$prefix/share/man/man1/cubix.1"; done
