@@ -69,12 +69,33 @@ def infer(theta, x, observed, n_sample, seed):
                             show_progress_bars=False).numpy()
 
 
-def draw(path, samples, covariance):
+def infer_abc(simulate, observed, n_simulation, n_sample, rng):
+    """Samples of the posterior by approximate Bayesian computation: in three rounds, each within the box that the one before left,
+    the nearest simulations are kept and corrected by a local regression of theta on x (Beaumont et al. 2002, Genetics 162, 2025)."""
+    low, high = np.array(LOW), np.array(HIGH)
+    for _ in range(3):
+        theta = rng.uniform(low, high, (n_simulation // 3, 2))
+        dx = simulate(theta) - observed
+        distance = np.linalg.norm(dx, axis=1)
+        radius = np.sort(distance)[len(theta) // 2]
+        near = distance < radius
+        weight = 1 - (distance[near] / radius)**2
+        design = np.column_stack([np.ones(near.sum()), dx[near]])
+        root = np.sqrt(weight)[:, None]
+        slope = np.linalg.lstsq(root * design, root * theta[near], rcond=None)[0][1:]
+        adjusted = theta[near] - dx[near] @ slope
+        middle = np.average(adjusted, axis=0, weights=weight)
+        spread = np.sqrt(np.average((adjusted - middle)**2, axis=0, weights=weight))
+        low, high = np.maximum(LOW, middle - 6 * spread), np.minimum(HIGH, middle + 6 * spread)
+    return adjusted[rng.choice(len(adjusted), n_sample, p=weight / weight.sum())]
+
+
+def draw(path, samples, covariance, method):
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
     figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
-    axes.scatter(*samples.T, s=4, alpha=0.3, lw=0, label="posterior (sbi)")
+    axes.scatter(*samples.T, s=4, alpha=0.3, lw=0, label="posterior (%s)" % method)
     circle = np.stack([np.cos(a := np.linspace(0, 2 * np.pi, 200)), np.sin(a)])
     for scale in (1.52, 2.48):        # 68 and 95 per cent of two dimensions
         axes.plot(*(np.array(TRUTH)[:, None] + scale * np.linalg.cholesky(covariance) @ circle), "k-", lw=1,
@@ -91,6 +112,7 @@ def main():
     parser.add_argument("--simulations", type=int, default=600)
     parser.add_argument("--stars", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--abc", action="store_true", help="approximate Bayesian computation, with numpy alone")
     parser.add_argument("--output", default="inference.png")
     opt = parser.parse_args()
     rng = np.random.default_rng(opt.seed)
@@ -113,17 +135,23 @@ def main():
 
             def look_at(cube):
                 return (cube + sigma * rng.standard_normal(cube.shape)).ravel() @ filters
+            def simulate(theta):
+                return np.array([look_at(cube_of(t)) for t in theta])
             observed = look_at(clean)
-            theta = rng.uniform(LOW, HIGH, (opt.simulations, 2))
-            x = np.array([look_at(cube_of(t)) for t in theta])
+            if opt.abc:
+                samples = infer_abc(simulate, observed, opt.simulations, 2000, rng)
+            else:
+                theta = rng.uniform(LOW, HIGH, (opt.simulations, 2))
+                x = simulate(theta)
             j = slopes(chain, stars["age"], TRUTH)
     covariance = np.linalg.inv(j.T @ j / sigma**2)
-    samples = infer(theta, x, observed, 2000, opt.seed)
+    if not opt.abc:
+        samples = infer(theta, x, observed, 2000, opt.seed)
     for i, name in enumerate(("inclination [deg]", "log10 tau [Gyr]")):
         print(f"\n{name:18s} truth {TRUTH[i]:7.4f}   posterior {samples[:, i].mean():7.4f} +- "
               f"{samples[:, i].std():.4f}   Fisher +- {covariance[i, i]**0.5:.4f}", end="")
     print()
-    draw(opt.output, samples, covariance)
+    draw(opt.output, samples, covariance, "ABC" if opt.abc else "sbi")
 
 
 if __name__ == "__main__":
