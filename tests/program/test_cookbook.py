@@ -59,9 +59,8 @@ def test_disc(folder):
     ranges = []
     for angle in (0, 45, 90):
         cube = maps(folder / f"disc-{angle}.fits")
-        light = cube["LIGHT_OBS"]
-        ranges.append(np.ptp(cube["VEL_L_OBS"][light > 0.01 * light.max()]))
-    assert ranges[0] < 60 < 100 < ranges[1] < ranges[2]
+        ranges.append(np.ptp(np.percentile(cube["VEL_L_OBS"][cube["LIGHT_OBS"] > 0.01 * cube["LIGHT_OBS"].max()], (5, 95))))
+    assert ranges[0] < 60 < 150 < ranges[1] < ranges[2], ranges
 
 
 def test_survey(folder):
@@ -75,7 +74,7 @@ def test_survey(folder):
 def test_distant(folder):
     make(folder, "distant")
     cube = maps(folder / "distant.fits")
-    assert 2.86 < cube["LINE_HA"].sum() / cube["LINE_HB"].sum() < 20           # reddened by the dust in front
+    assert 2.86 < cube["LINE_Ha"].sum() / cube["LINE_Hb"].sum() < 20           # reddened by the dust in front
 
 
 def test_blue(folder):
