@@ -26,8 +26,8 @@ LONGEST_NAME, BRIGHTEST = 15, 1e-6       # characters; erg per photon
 class Table:
     """A table in memory: axes, `names` of the lines and what it says of itself."""
 
-    def __init__(self, tables, names, texts, solar_metallicity=0.0, solar_oxygen=0.0):
-        self.tables, self.names, self.texts = tables, names, texts
+    def __init__(self, tables, names, texts, solar_metallicity=0.0, solar_oxygen=0.0, demo=0):
+        self.tables, self.names, self.texts, self.demo = tables, names, texts, demo
         self.solar_metallicity, self.solar_oxygen = solar_metallicity, solar_oxygen
 
     def __getitem__(self, name):
@@ -102,7 +102,7 @@ def write(path, table):
     with h5py.File("lines", "w", driver="core", backing_store=False) as file:
         file.attrs["CubixFile"] = np.bytes_("lines")
         file.attrs["Version"] = np.int32(1)
-        file.attrs["Demo"] = np.int32(0)
+        file.attrs["Demo"] = np.int32(table.demo)
         file.attrs["SolarMetallicity"] = np.float64(table.solar_metallicity)
         file.attrs["SolarOxygen"] = np.float64(table.solar_oxygen)
         for name, longest in TEXTS:

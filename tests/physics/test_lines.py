@@ -489,7 +489,7 @@ def byler(tmp_path):
     from harness import SOURCE
     path = shared("data/nebular/ZAU_ND_mist.lines")
     out = tmp_path / "byler.hdf5"
-    done = subprocess.run([sys.executable, SOURCE / "scripts" / "cubix-lines", "convert", "byler", path, out],
+    done = subprocess.run([sys.executable, SOURCE / "scripts" / "cubix-lines", "convert", "fsps", path, out],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     rows = path.read_text().split("\n")

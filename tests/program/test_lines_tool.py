@@ -47,9 +47,23 @@ def write_byler(folder, name="ZAU_WD_bpss.lines", change=None, info=WAVES):
     return light
 
 
+def test_demo_is_the_table_of_the_program(tmp_path):
+    """Of the oracle's, which the program's is compared with in tests/physics/test_lines.py."""
+    code, _, err = run("demo", tmp_path / "demo.hdf5")
+    assert code == 0, err
+    want = lines.demo()
+    with h5py.File(tmp_path / "demo.hdf5") as f:
+        assert f["Wavelength"].attrs["lines"].decode().split() == list(want.names) and f.attrs["Demo"] == 1
+        for name, value in (("Metallicity", want.z), ("LogU", want.log_u), ("Age", want.age), ("Wavelength", want.lam)):
+            assert within(f[name][:], value, rtol=1e-12)
+        assert within(f["Luminosity"][:], want.light, rtol=1e-12)
+    code, out, _ = run("info", tmp_path / "demo.hdf5")
+    assert code == 0 and "not for science" in out
+
+
 def test_byler(tmp_path):
     light = write_byler(tmp_path)
-    code, _, err = run("convert", "byler", tmp_path / "ZAU_WD_bpss.lines", tmp_path / "t.hdf5")
+    code, _, err = run("convert", "fsps", tmp_path / "ZAU_WD_bpss.lines", tmp_path / "t.hdf5")
     assert code == 0 and "5 of 6 lines" in err and "MIT" in err, err
     t = lines.read(tmp_path / "t.hdf5")
     assert t.names == ["Hb", "OIII5008", "Ha", "NII6585", "Ar_7265", "FeII12570"]
@@ -73,18 +87,18 @@ def test_byler_that_is_not(tmp_path):
                          (lambda rows: rows[:-1] + ["nan " + rows[-1].split(" ", 1)[1]],
                           "not finite")):
         write_byler(tmp_path, change=change)
-        refused(3, word)("convert", "byler", table, out)
+        refused(3, word)("convert", "fsps", table, out)
     write_byler(tmp_path, info=WAVES[1:2] + WAVES[1:])
-    refused(3, "emlines_info.dat", "6 lines")("convert", "byler", table, out)
+    refused(3, "emlines_info.dat", "6 lines")("convert", "fsps", table, out)
     write_byler(tmp_path, change=lambda rows: [rows[0], rows[1].replace("4.862763e+03", "4.800000e+03")] + rows[2:],
                 info=((4800.0, "Ba-beta 4861"),) + WAVES[1:])
-    refused(3, "Hb")("convert", "byler", table, out)
+    refused(3, "Hb")("convert", "fsps", table, out)
     write_byler(tmp_path, info=WAVES[:5])
-    refused(3, "emlines_info.dat", "6 lines")("convert", "byler", table, out)
+    refused(3, "emlines_info.dat", "6 lines")("convert", "fsps", table, out)
     (tmp_path / "emlines_info.dat").unlink()
-    refused(3, "emlines_info.dat")("convert", "byler", table, out)
+    refused(3, "emlines_info.dat")("convert", "fsps", table, out)
     refused(3, "no such file")("info", tmp_path / "nowhere.hdf5")
-    refused(2, "byler")("convert", "cloudy", table, out)
+    refused(2, "fsps")("convert", "cloudy", table, out)
     assert not out.exists()
 
 

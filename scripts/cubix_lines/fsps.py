@@ -20,7 +20,7 @@ OXYGEN = 4.90e-4
 
 def convert(inputs, say):
     if len(inputs) not in (1, 2):
-        raise Fault(INPUT, "byler: ZAU_*.lines, and emlines_info.dat of FSPS where it is not beside it; %d files were "
+        raise Fault(INPUT, "fsps: ZAU_*.lines, and emlines_info.dat of FSPS where it is not beside it; %d files were "
                     "given" % len(inputs))
     path = next((name for name in inputs if name.endswith(".lines")), inputs[0])
     info = next((name for name in inputs if name != path), os.path.join(os.path.dirname(os.path.abspath(path)),
@@ -42,7 +42,7 @@ def convert(inputs, say):
     tables = {"Metallicity": solar * 10.0**axes[0], "LogU": axes[2], "Age": axes[1] / 1e9, "Wavelength": vacuum[order],
               "IonMass": mass[order], "Luminosity": light}
     what = {"ND": "without grains", "WD": "with grains"}.get(grains, "grains unknown")
-    texts = {"Name": "Byler 2017, %s, %s" % (stars or "stars unknown", what), "Program": "cubix-lines convert byler",
+    texts = {"Name": "Byler 2017, %s, %s" % (stars or "stars unknown", what), "Program": "cubix-lines convert fsps",
              "Reference": "Byler et al. 2017, ApJ 840, 44, in FSPS (Conroy, Gunn & White 2009; Conroy & Gunn 2010)",
              "Licence": "MIT (FSPS): keep its notice with the table"}
     return canonical.Table(tables, names, texts, solar, OXYGEN)
