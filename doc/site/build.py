@@ -41,6 +41,12 @@ def doxygen(source, out, headers):
     for file in index.iterfind("compound[@kind='file']"):
         compound = xml.parse(out / "doxygen" / (file.get("refid") + ".xml"))
         file.find("name").text = compound.find("compounddef/location").get("file")
+    # an enumeration without a name: "@0" is what Breathe knows it by, and what Doxygen called it up to 1.9.4
+    for page in (out / "doxygen").glob("*_8h.xml"):
+        text = page.read_text(encoding="utf-8")
+        named = re.sub(r'(<memberdef kind="enum"[^>]*>\s*<type></type>\s*)<name></name>', r"\1<name>@0</name>", text)
+        if named != text:
+            page.write_text(named, encoding="utf-8")
     index.write(out / "doxygen/index.xml")
 
 
