@@ -2,8 +2,6 @@
  *
  * Read my share of the galaxy, find its frame on the sky, paint it, add the ranks up, look at it
  * through the instrument, write. */
-#include <math.h>
-
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "cube/cube.h"
@@ -57,10 +55,7 @@ static int make_cube(const struct cubix_params *par, void *host)
   CUBIX_TRY(cubix_mpi_pipeline_forward(pipe));
   cubix_mpi_pipeline_result(&result, pipe);
   CUBIX_STAGE(stages, "light", cubix_cube_shine(pipe->cube, par, &cubix_mpi_collective));
-  CUBIX_STAGE(
-      stages, "noise",
-      cubix_noise_init(&noise, par, pipe->seen, cubix_mpi_pipeline_recorded(pipe), pow(10, pipe->ins->flux_unit),
-                       &cubix_mpi_collective));
+  CUBIX_STAGE(stages, "noise", cubix_mpi_pipeline_noise(&noise, par, pipe));
   result.noise = &noise;
   cubix_report_noise(result.par, &noise);
   cubix_report_budget(&result, &cubix_mpi_collective);

@@ -16,9 +16,11 @@
 #include "output/output.h"
 #include "params/params.h"
 
-const struct cubix_cube *cubix_mpi_pipeline_recorded(const struct cubix_pipeline *pipe)
+int cubix_mpi_pipeline_noise(struct cubix_noise *noise, const struct cubix_params *par,
+                             const struct cubix_pipeline *pipe)
 {
-  return pipe->fibres ? &pipe->fibres->spectra : pipe->cube;
+  return cubix_noise_init(noise, par, pipe->seen, pipe->fibres ? &pipe->fibres->spectra : pipe->cube,
+                          pow(10, pipe->seen->flux_unit), &cubix_mpi_collective);
 }
 
 /* What is written, and the noise in it. */
@@ -36,9 +38,7 @@ static int record_init(struct record *record, struct cubix_pipeline *pipe, const
   pipe->made = 2;
   if (files) record->par.OutputFile = files;
   CUBIX_TRY(cubix_mpi_agree(cubix_cube_shine(pipe->cube, &record->par, &cubix_mpi_collective)));
-  CUBIX_TRY(cubix_mpi_agree(cubix_noise_init(&record->noise, &record->par, pipe->seen,
-                                             cubix_mpi_pipeline_recorded(pipe), pow(10, pipe->ins->flux_unit),
-                                             &cubix_mpi_collective)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_mpi_pipeline_noise(&record->noise, &record->par, pipe)));
   cubix_mpi_pipeline_result(&record->result, pipe);
   record->result.par = &record->par;
   record->result.noise = &record->noise;

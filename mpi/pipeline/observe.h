@@ -4,13 +4,18 @@
 #define CUBIX_MPI_PIPELINE_OBSERVE_H
 
 #include "mpi/pipeline/pipeline.h"
+#include "observation/noise.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/** What the detector gets: the cube, or the spectra of the fibres that it was rebuilt from.  Local. */
-const struct cubix_cube *cubix_mpi_pipeline_recorded(const struct cubix_pipeline *pipe);
+/** The noise of what the detector gets: of the cube, or of the spectra of the fibres that it was rebuilt from
+ * (cubix_noise_init).  Collective.
+ *  @param par  those of the pipeline, but for what is written
+ *  @return each rank's own status */
+int cubix_mpi_pipeline_noise(struct cubix_noise *noise, const struct cubix_params *par,
+                             const struct cubix_pipeline *pipe);
 /** Write the cube of the last forward run, with all that `cubix` writes beside it but the times.  Collective.
  *  @param files  as OutputFile
  *  Errors: CUBIX_EFAIL before a forward run; CUBIX_EUSAGE and CUBIX_EOUTPUT as cubix_output_check. */

@@ -70,7 +70,8 @@ def judge(name, values, tables):
         if flat.size < (LEAST_WAVELENGTHS if name == "Wavelength" else 1):
             return "/%s has only %d values" % (name, flat.size)
         if name in LARGEST and flat.max() > LARGEST[name]:
-            return "/%s[%d] = %g, must be at most %g %s: are the values in another unit than its attribute says?" % (name, flat.argmax(), flat.max(), LARGEST[name], unit)
+            return ("/%s[%d] = %g, must be at most %g %s: are the values in another unit than its attribute says?"
+                    % (name, flat.argmax(), flat.max(), LARGEST[name], unit))
         wrong = np.flatnonzero(~(np.diff(flat) > 0))
         if wrong.size:
             i = int(wrong[0]) + 1

@@ -171,7 +171,7 @@ static int subsample(const struct cubix_instrument *ins)
   return (int)fmin(ceil(side / finest - 1e-9), 64);
 }
 
-/* How much finer and wider the grid is that is painted for the bundle; which spaxels of the cube it reaches. */
+/* How much finer and wider the grid is that is painted for the bundle. */
 static int lay_fibres(struct cubix_instrument *ins, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
@@ -191,13 +191,23 @@ static int lay_fibres(struct cubix_instrument *ins, const struct cubix_params *p
   }
   const double x = far_x / ins->pixel_x - 0.5 * ins->n_x, y = far_y / ins->pixel_y - 0.5 * ins->n_y;
   ins->apron = (int)fmax(0, ceil(fmax(x, y) + 1. / ins->sub));
+done:
+  return status;
+}
+
+/* Which spaxels of the cube the bundle reaches. */
+static int lay_covered(struct cubix_instrument *ins)
+{
+  int status = CUBIX_OK;
+  const int n = cubix_bundle_spectra(ins->bundle);
   CUBIX_ALLOC(ins->covered, (size_t)ins->n_x * (size_t)ins->n_y);
   for (int iy = 0; iy < ins->n_y; iy++)
-    for (int ix = 0; ix < ins->n_x; ix++)
-      for (int i = 0; i < cubix_bundle_spectra(ins->bundle); i++)
-        if (cubix_bundle_weight(ins->bundle, i, cubix_instrument_x(ins, ix), cubix_instrument_y(ins, iy), ins->pixel_x,
-                                ins->pixel_y) > 0)
-          ins->covered[(size_t)iy * (size_t)ins->n_x + (size_t)ix] = 1;
+    for (int ix = 0; ix < ins->n_x; ix++) {
+      unsigned char *covered = &ins->covered[(size_t)iy * (size_t)ins->n_x + (size_t)ix];
+      for (int i = 0; i < n && !*covered; i++)
+        *covered = cubix_bundle_weight(ins->bundle, i, cubix_instrument_x(ins, ix), cubix_instrument_y(ins, iy),
+                                       ins->pixel_x, ins->pixel_y) > 0;
+    }
 done:
   return status;
 }
@@ -205,14 +215,11 @@ done:
 /* The grid that is painted instead of the cube's. */
 static void take_painted(struct cubix_instrument *ins)
 {
-  if (!ins->bundle) return;
   ins->n_x = (ins->n_x + 2 * ins->apron) * ins->sub;
   ins->n_y = (ins->n_y + 2 * ins->apron) * ins->sub;
   ins->pixel_x /= ins->sub;
   ins->pixel_y /= ins->sub;
   ins->aperture = CUBIX_SQUARE;
-  free(ins->covered);
-  ins->covered = NULL;
 }
 
 /* FWHM = lambda/R; R runs straight between its points, so that the FWHM needs some points between. */
@@ -391,7 +398,8 @@ static int read(struct cubix_instrument **out, const struct cubix_params *par, i
   CUBIX_TRY(cubix_channels_lay(ins, &file, par));
   CUBIX_TRY(lay_psf(ins, &file, par));
   CUBIX_TRY(lay_fibres(ins, par));
-  if (painted) take_painted(ins);
+  if (ins->bundle && painted) take_painted(ins);
+  else if (ins->bundle) CUBIX_TRY(lay_covered(ins));
   ins->margin = painted || !ins->bundle ? cubix_psf_margin(ins) : 0;
   CUBIX_TRY(lay_lsf(ins, &file, par));
   CUBIX_TRY(lay_noise(ins, &file, par));

@@ -74,6 +74,9 @@ int cubix_rss_write(const struct cubix_result *result, struct cubix_blocks *bloc
                     const struct cubix_atomic_file *file);
 /** Bytes of that file; 0 without fibres.  Local. */
 double cubix_rss_bytes(const struct cubix_instrument *ins);
+/** What all fibres record in channel k: flux with noise, or its variance (0 without noise).  Local.
+ *  @param[out] value [n_spectrum]  @param flux [n_spectrum] without noise, for the time of the call */
+void cubix_rss_channel(double *value, double *flux, const struct cubix_result *result, int k, int variance);
 /* Arguments `what` of cubix_output_block beside those of planes. */
 enum { CUBIX_BLOCK_RSS_FLUX = 1 << 16, CUBIX_BLOCK_RSS_IVAR };
 /** A block of either.  Local.  @param[out] block [n_k][n_spectrum] of cubix_real */

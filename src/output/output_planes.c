@@ -90,31 +90,25 @@ static void strip_noise(const struct cubix_noise *noise, enum cubix_plane plane,
 static int rebuild_noisy(double *value, const struct cubix_result *result, enum cubix_plane plane, int k0, int n_k)
 {
   int status = CUBIX_OK;
-  const struct cubix_fibres *fibres = result->fibres;
-  const struct cubix_cube *spectra = &fibres->spectra;
-  const struct cubix_sparse *rebuild = fibres->rebuild;
-  const size_t n = (size_t)fibres->n_spectrum;
-  double *flux = NULL, *noise = NULL;
-  CUBIX_ALLOC(flux, n);
-  CUBIX_ALLOC(noise, n);
-  for (int k = 0; k < n_k; k++, value += rebuild->n_row) {
-    for (size_t i = 0; i < n; i++)
-      flux[i] = (double)spectra->flux[i * (size_t)spectra->n_lambda + (size_t)(k0 + k - spectra->lambda_first)];
-    if (plane == CUBIX_PLANE_DATA) cubix_noise_draws(result->noise, k0 + k, n, flux, (uint64_t)(k0 + k) * n, noise);
-    else cubix_noise_variances(result->noise, k0 + k, n, flux, noise);
+  const struct cubix_sparse *rebuild = result->fibres->rebuild;
+  const int variance = plane != CUBIX_PLANE_DATA;
+  double *flux = NULL, *recorded = NULL;
+  CUBIX_ALLOC(flux, rebuild->n_col);
+  CUBIX_ALLOC(recorded, rebuild->n_col);
+  for (int k = k0; k < k0 + n_k; k++, value += rebuild->n_row) {
+    cubix_rss_channel(recorded, flux, result, k, variance);
     for (size_t p = 0; p < rebuild->n_row; p++) {
       double sum = 0;
       for (size_t e = rebuild->start[p]; e < rebuild->start[p + 1]; e++) {
         const double w = rebuild->value[e];
-        const size_t i = rebuild->column[e];
-        sum += plane == CUBIX_PLANE_DATA ? w * (flux[i] + noise[i]) : w * w * noise[i];
+        sum += (variance ? w * w : w) * recorded[rebuild->column[e]];
       }
-      value[p] = plane == CUBIX_PLANE_DATA ? sum : of_variance(plane, sum);
+      value[p] = variance ? of_variance(plane, sum) : sum;
     }
   }
 done:
   free(flux);
-  free(noise);
+  free(recorded);
   return status;
 }
 

@@ -16,31 +16,39 @@
 
 enum { FITS_BLOCK = 2880, MASK_GAP = 1, MASK_UNCOVERED = 2 };
 
-int cubix_rss_block(const struct cubix_result *result, int what, int k0, int n_k, cubix_real *block)
+void cubix_rss_channel(double *value, double *flux, const struct cubix_result *result, int k, int variance)
 {
-  int status = CUBIX_OK;
   const struct cubix_cube *spectra = &result->fibres->spectra;
   const struct cubix_noise *noise = result->noise;
   const size_t n = (size_t)result->fibres->n_spectrum;
-  double *flux = NULL, *more = NULL;
+  for (size_t i = 0; i < n; i++)
+    flux[i] = (double)spectra->flux[i * (size_t)spectra->n_lambda + (size_t)(k - spectra->lambda_first)];
+  if (noise->kind == CUBIX_Noise_none) memset(value, 0, n * sizeof *value);
+  else if (variance) cubix_noise_variances(noise, k, n, flux, value);
+  else cubix_noise_draws(noise, k, n, flux, (uint64_t)k * n, value);
+  for (size_t i = 0; i < n && !variance; i++) value[i] += flux[i];
+}
+
+int cubix_rss_block(const struct cubix_result *result, int what, int k0, int n_k, cubix_real *block)
+{
+  int status = CUBIX_OK;
+  const int variance = what == CUBIX_BLOCK_RSS_IVAR;
+  const size_t n = (size_t)result->fibres->n_spectrum;
+  double *flux = NULL, *value = NULL;
   CUBIX_ALLOC(flux, n);
-  CUBIX_ALLOC(more, n);
+  CUBIX_ALLOC(value, n);
   for (int k = k0; k < k0 + n_k; k++, block += n) {
-    for (size_t i = 0; i < n; i++)
-      flux[i] = (double)spectra->flux[i * (size_t)spectra->n_lambda + (size_t)(k - spectra->lambda_first)];
-    if (noise->kind == CUBIX_Noise_none) memset(more, 0, n * sizeof *more);
-    else if (what == CUBIX_BLOCK_RSS_FLUX) cubix_noise_draws(noise, k, n, flux, (uint64_t)k * n, more);
-    else cubix_noise_variances(noise, k, n, flux, more);
+    cubix_rss_channel(value, flux, result, k, variance);
     for (size_t i = 0; i < n; i++) {
-      const double value = what == CUBIX_BLOCK_RSS_FLUX ? flux[i] + more[i] : more[i] > 0 ? 1 / more[i] : 0;
-      block[i] = (cubix_real)(cubix_instrument_gap(result->ins, k) ? 0 : value);
+      if (variance) value[i] = value[i] > 0 ? 1 / value[i] : 0;
+      block[i] = (cubix_real)(cubix_instrument_gap(result->ins, k) ? 0 : value[i]);
       CUBIX_CHECK(block[i] - block[i] == 0, CUBIX_EFAIL,
                   "spectrum %zu of the fibres has a value that is not finite in channel %d; nothing was written", i, k);
     }
   }
 done:
   free(flux);
-  free(more);
+  free(value);
   return status;
 }
 

@@ -207,7 +207,7 @@ static int group_rows(struct batch *b)
   qsort(tag, b->n_row, sizeof *tag, compare_tags);
   for (size_t i = 0, first = 0; i < b->n_row; i++) {
     if (memcmp(tag[i].word, tag[first].word, sizeof tag->word)) first = i;
-    b->group[tag[i].row] = (int32_t)tag[first].row;          /* the first row, for now */
+    b->group[tag[i].row] = (int32_t)tag[first].row;          /* the first row of its kind; numbered below */
   }
   for (size_t i = 0; i < b->n_row; i++)
     b->group[i] = b->group[i] == (int32_t)i ? b->n_group++ : b->group[b->group[i]];

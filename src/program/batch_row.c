@@ -1,8 +1,6 @@
 /* batch_row.c -- a row's cube, with what the rows before have left. */
 #include "program/batch_row.h"
 
-#include <math.h>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "cube/cube.h"
@@ -52,10 +50,7 @@ int cubix_batch_row(const struct cubix_params *par, struct cubix_kept *kept, con
     pipe->par.Engine = pipe->engine->method == CUBIX_DIRECT ? CUBIX_Engine_direct : CUBIX_Engine_histogram;
   cubix_mpi_pipeline_result(&result, pipe);
   CUBIX_STAGE(NULL, "light", cubix_cube_shine(pipe->cube, par, &cubix_mpi_collective));
-  CUBIX_STAGE(
-      NULL, "noise",
-      cubix_noise_init(&noise, par, pipe->seen, cubix_mpi_pipeline_recorded(pipe), pow(10, pipe->ins->flux_unit),
-                       &cubix_mpi_collective));
+  CUBIX_STAGE(NULL, "noise", cubix_mpi_pipeline_noise(&noise, par, pipe));
   result.noise = &noise;
   cubix_report_noise(result.par, &noise);
   cubix_report_budget(&result, &cubix_mpi_collective);

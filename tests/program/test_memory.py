@@ -258,8 +258,9 @@ def test_a_fit_whose_psf_grows_too_large(bench):
     assert 0.6 < fwhm < 2
 
 
-def test_a_fit_whose_memory_fails(bench):
-    """Once, after its first run: a step becomes shorter, or the values are there without errors."""
+def starved_fit(bench, **more):
+    """A fit of the seeing in which one call for memory fails, of those that ask for 1e5 bytes or more: (nth, log) to
+    the run; nth 0: none."""
     injector = BUILD / "tests/faults/inject.so"
     if not injector.exists():
         pytest.skip(f"no {injector}: this build has no shared libraries")
@@ -267,14 +268,23 @@ def test_a_fit_whose_memory_fails(bench):
     par = {**PAR, "Engine": "direct", "Psf": "gaussian"}
     bench.cube(Noise="snr", SignalToNoise=30, PsfFwhm=1.5, **par)
     bench.out.rename(bench.path("observed.fits"))
-    par.update(Mode="fit", ObservedFile=bench.path("observed.fits"), PsfFwhm=0.8, Parameters="psffwhm",
-               MaxIterations=4, Overwrite=True)
+    par.update(Mode="fit", ObservedFile=bench.path("observed.fits"), PsfFwhm=0.8, Parameters="psffwhm", Overwrite=True,
+               **more)
+
+    def fit_without(nth, log):
+        env = {"LD_PRELOAD": str(injector), "CUBIX_FAULT": f"call=alloc nth={nth} least=100000",
+               "CUBIX_FAULT_LOG": str(log)}
+        return run("cubix", [bench.parameters(**par)], cwd=bench.folder, env=env)
+    return fit_without
+
+
+def test_a_fit_whose_memory_fails(bench):
+    """Once, after its first run: a step becomes shorter, or the values are there without errors."""
+    fit_without = starved_fit(bench, MaxIterations=4)
     last = {}
     for nth in (0, 30, 40, 46, 64, 70, 76):
         log = bench.path(f"{nth}.txt")
-        env = {"LD_PRELOAD": str(injector), "CUBIX_FAULT": f"call=alloc nth={nth} least=100000",
-               "CUBIX_FAULT_LOG": str(log)}
-        done = run("cubix", [bench.parameters(**par)], cwd=bench.folder, env=env)
+        done = fit_without(nth, log)
         assert done.status == 0 and "fit: iteration 4" in done.out, (nth, done.err)
         text = (bench.folder / (bench.out.stem + "-fit.txt")).read_text()
         last[nth] = (float(re.search(r"PsfFwhm\s+(\S+)", text)[1]), "no memory for them" in done.err)
@@ -285,21 +295,12 @@ def test_a_fit_whose_memory_fails(bench):
 
 def test_a_fit_without_memory_for_its_curvature(bench):
     """The last steps of the search find none: it ends where it is, with its values and no verdict."""
-    injector = BUILD / "tests/faults/inject.so"
-    if not injector.exists():
-        pytest.skip(f"no {injector}: this build has no shared libraries")
-    setup(bench, n=2000, side=24, channels=60, **NOISE)
-    par = {**PAR, "Engine": "direct", "Psf": "gaussian"}
-    bench.cube(Noise="snr", SignalToNoise=30, PsfFwhm=1.5, **par)
-    bench.out.rename(bench.path("observed.fits"))
-    par.update(Mode="fit", ObservedFile=bench.path("observed.fits"), PsfFwhm=0.8, Parameters="psffwhm", Overwrite=True)
+    fit_without = starved_fit(bench)
     log = bench.path("calls.txt")
 
     def starve(nth):
         log.unlink(missing_ok=True)
-        env = {"LD_PRELOAD": str(injector), "CUBIX_FAULT": f"call=alloc nth={nth} least=100000",
-               "CUBIX_FAULT_LOG": str(log)}
-        done = run("cubix", [bench.parameters(**par)], cwd=bench.folder, env=env)
+        done = fit_without(nth, log)
         assert done.status == 0, (nth, done.err)
         text = (bench.folder / (bench.out.stem + "-fit.txt")).read_text()
         return float(re.search(r"PsfFwhm\s+(\S+)", text)[1]), text, done.err
