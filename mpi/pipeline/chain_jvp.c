@@ -8,7 +8,7 @@
  * through a basis fitted to them, or directly.  Tangents of stars travel to the owners of their
  * spaxels, who paint them in all channels, and strip by strip the result goes to the owners of the
  * channels; or, piece by piece of the channels, the ranks' parts are added up on the owner
- * (chain_records.c).  Owners of channels apply the PSF and its tangent. */
+ * (chain_records.c).  Owners of channels apply the PSF and its tangent, and fibres. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +30,7 @@
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "mpi/pipeline/pipeline.h"
+#include "observation/fibres_vjp.h"
 #include "observation/psf.h"
 #include "physics/constants.h"
 #include "physics/tables.h"
@@ -43,7 +44,7 @@ struct forth {
   struct cubix_histogram *histogram;             /* where templates change: the forward one */
   cubix_real *row, *ending_row;                  /* tangents of the templates; of those that end alone */
   struct cubix_basis *basis;                     /* fitted to row */
-  struct cubix_cube painted_dot, painted, field;
+  struct cubix_cube painted_dot, painted, field, seen;
   struct cubix_cube strip;
   struct cubix_psf_bar psf;
   struct cubix_chain_rest rest;
@@ -65,6 +66,7 @@ static void forth_free(struct forth *f)
   free(f->painted_dot.flux);
   free(f->painted.flux);
   free(f->field.flux);
+  free(f->seen.flux);
   free(f->strip.flux);
   cubix_histogram_free(f->dot);
   cubix_histogram_free(f->histogram);
@@ -261,13 +263,15 @@ done:
   return status;
 }
 
-/* The owner's: over the channels' widths, through a screen of dust, through the PSF, and what scales all flux. */
+/* The owner's: over the channels' widths, through a screen of dust, through the PSF and fibres, and what scales
+ * all flux. */
 static int blur(struct forth *f, struct cubix_chain *chain, const struct cubix_chain_piece *piece, int psf)
 {
   int status = CUBIX_OK;
   size_t n_lambda = (size_t)chain->pipe->cube->n_lambda, at = (size_t)(piece->first - chain->pipe->cube->lambda_first),
          n = (size_t)piece->n;
   const double *rate = f->rate + piece->first;
+  struct cubix_cube *dot = chain->pipe->fibres ? &f->seen : &f->field;
   CUBIX_TRY(cubix_chain_hold(chain, &f->field, piece, 0));
   if (psf) {
     CUBIX_TRY(cubix_chain_hold(chain, &f->painted, piece, chain->pipe->ins->margin));
@@ -277,10 +281,14 @@ static int blur(struct forth *f, struct cubix_chain *chain, const struct cubix_c
   cubix_cube_dim(&f->painted_dot, &chain->pipe->templates->tables);
   CUBIX_TRY(cubix_psf_apply_jvp(chain->pipe->ins, psf ? &f->painted : NULL, &f->painted_dot, psf ? &f->psf : NULL,
                                 &f->field));
-  for (size_t s = 0; s < (size_t)f->field.n_x * (size_t)f->field.n_y; s++)
+  if (chain->pipe->fibres) {
+    CUBIX_TRY(cubix_chain_hold_seen(chain, &f->seen, piece));
+    CUBIX_TRY(cubix_fibres_apply_jvp(chain->pipe->fibres, &f->field, &f->seen));
+  }
+  for (size_t s = 0; s < (size_t)dot->n_x * (size_t)dot->n_y; s++)
     for (size_t k = 0; k < n; k++)
-      f->field.flux[s * n + k] += (cubix_real)(rate[k] * (double)chain->pipe->cube->flux[s * n_lambda + at + k]);
-  cubix_chain_join(chain->cube_dot, &f->field);
+      dot->flux[s * n + k] += (cubix_real)(rate[k] * (double)chain->pipe->cube->flux[s * n_lambda + at + k]);
+  cubix_chain_join(chain->cube_dot, dot);
 done:
   return status;
 }
@@ -320,13 +328,25 @@ done:
   return status;
 }
 
+/* The tangent, for the channels that this rank owns. */
+static int hold(struct cubix_chain *chain)
+{
+  int status = CUBIX_OK;
+  const struct cubix_cube *cube = chain->pipe->cube;
+  const struct cubix_chain_piece mine = { cubix_mpi_rank(), cube->lambda_first, cube->n_lambda };
+  if (!chain->cube_dot) CUBIX_ALLOC(chain->cube_dot, 1);
+  CUBIX_TRY(cubix_chain_hold_seen(chain, chain->cube_dot, &mine));
+done:
+  return status;
+}
+
 int cubix_mpi_chain_jvp(struct cubix_chain *chain, const struct cubix_leaves *dot, const struct cubix_cube **cube_dot)
 {
   int status = CUBIX_OK, psf = dot->value[CUBIX_LEAF_PsfFwhm] || dot->value[CUBIX_LEAF_PsfBeta];
   struct forth f = { .star = NULL };
   const struct cubix_settings before = cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, dot, NULL)));
-  CUBIX_TRY(cubix_mpi_agree(cubix_mpi_pipeline_hold(chain->pipe, &chain->cube_dot)));
+  CUBIX_TRY(cubix_mpi_agree(hold(chain)));
   CUBIX_TRY(forth_init(&f, chain, dot));
   CUBIX_TRY((f.records.owned ? strips_forth : pieces_forth)(&f, chain, psf));
   *cube_dot = chain->cube_dot;

@@ -104,6 +104,9 @@ int cubix_chain_next(const struct cubix_chain *chain, struct cubix_chain_piece *
 /** A zeroed cube of field and margin for a piece's channels.  Local.  @param cube reused */
 int cubix_chain_hold(const struct cubix_chain *chain, struct cubix_cube *cube, const struct cubix_chain_piece *piece,
                      int margin);
+/** The same with the spaxels of the cube, which are others than the field's where fibres sample it.  Local. */
+int cubix_chain_hold_seen(const struct cubix_chain *chain, struct cubix_cube *cube,
+                          const struct cubix_chain_piece *piece);
 /** Copy a piece's channels out of a cube that holds more of them, with the same spaxels.  Local. */
 void cubix_chain_cut(struct cubix_cube *part, const struct cubix_cube *cube);
 /** Copy them back.  Local. */

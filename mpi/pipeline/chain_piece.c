@@ -42,6 +42,15 @@ int cubix_chain_hold(const struct cubix_chain *chain, struct cubix_cube *cube, c
   return cubix_cube_hold(cube, piece->first, piece->n);
 }
 
+int cubix_chain_hold_seen(const struct cubix_chain *chain, struct cubix_cube *cube,
+                          const struct cubix_chain_piece *piece)
+{
+  cube->margin = 0;
+  cube->n_x = chain->pipe->seen->n_x;
+  cube->n_y = chain->pipe->seen->n_y;
+  return cubix_cube_hold(cube, piece->first, piece->n);
+}
+
 static size_t n_value(const struct cubix_cube *cube)
 {
   return (size_t)cube->n_x * (size_t)cube->n_y * (size_t)cube->n_lambda;

@@ -347,6 +347,18 @@ done:
   return status;
 }
 
+/* The cube's spaxels are pointed, blurred and spread as those that are painted, where they are others. */
+static void follow(const struct cubix_chain *chain)
+{
+  const struct cubix_instrument *ins = chain->pipe->ins;
+  struct cubix_instrument *seen = chain->pipe->seen;
+  if (seen == ins) return;
+  cubix_instrument_point(seen, &chain->pipe->par);
+  memcpy(seen->psf_fwhm.coef, ins->psf_fwhm.coef, sizeof seen->psf_fwhm.coef);
+  memcpy(seen->psf_beta.coef, ins->psf_beta.coef, sizeof seen->psf_beta.coef);
+  memcpy(seen->lsf_fwhm.coef, ins->lsf_fwhm.coef, sizeof seen->lsf_fwhm.coef);
+}
+
 static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const double *value)
 {
   int status = CUBIX_OK;
@@ -386,6 +398,7 @@ static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const dou
       break;
     default: CUBIX_TRY(remake(chain, NULL, 0)); break;
   }
+  follow(chain);
 done:
   if (status && at) *at = was;
   if (status && (leaf == CUBIX_LEAF_PsfFwhm || leaf == CUBIX_LEAF_PsfBeta))

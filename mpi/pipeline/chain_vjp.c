@@ -1,7 +1,7 @@
 /* chain_vjp.c -- the reverse derivative: from cotangents of the cube to those of the leaves.
  *
- * It runs through the forward stages in reverse order.  The owners of the channels apply the PSF's
- * adjoint to the cotangents; the result R goes to the ranks that painted (chain_records.c), to the
+ * It runs through the forward stages in reverse order.  The owners of the channels apply the adjoints
+ * of fibres and PSF to the cotangents; the result R goes to the ranks that painted (chain_records.c), to the
  * owners of the spaxels strip by strip in all channels, or piece by piece of the channels to all
  * (chain_piece.c).  They take the products of R with the spectra of stars:
  *   histogram  G = R D^T on the blocks that the stars touch (cubix_multiply_vjp), at the end once
@@ -39,6 +39,7 @@
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "mpi/pipeline/pipeline.h"
+#include "observation/fibres_vjp.h"
 #include "observation/psf.h"
 #include "physics/constants.h"
 #include "spectra/templates.h"
@@ -56,7 +57,7 @@ struct back {
   struct cubix_chain_lines lines;
   double *k_bar;                            /* [n_lambda] of the dust's law in every channel, where it is wanted */
   struct cubix_histogram *histogram;        /* where rows are wanted */
-  struct cubix_cube bar, painted_bar, painted;
+  struct cubix_cube seen_bar, bar, painted_bar, painted;
   struct cubix_cube whole;                  /* painted_bar of all channels that this rank owns */
   struct cubix_psf_bar psf;
   struct cubix_chain_rest rest;
@@ -66,8 +67,8 @@ struct back {
 /* Pieces of cubes are done with before stars get their bars. */
 static void pieces_free(struct back *b)
 {
-  struct cubix_cube *piece[] = { &b->bar, &b->painted_bar, &b->painted, &b->whole };
-  for (int i = 0; i < 4; i++) {
+  struct cubix_cube *piece[] = { &b->seen_bar, &b->bar, &b->painted_bar, &b->painted, &b->whole };
+  for (size_t i = 0; i < sizeof piece / sizeof *piece; i++) {
     free(piece[i]->flux);
     piece[i]->flux = NULL;
   }
@@ -156,13 +157,26 @@ done:
   return status;
 }
 
+/* Cotangents of a piece of the field, back through the fibres where there are any. */
+static int unsample(struct back *b, const struct cubix_chain *chain, const struct cubix_cube *cube_bar,
+                    const struct cubix_chain_piece *piece)
+{
+  int status = CUBIX_OK;
+  struct cubix_cube *cut = chain->pipe->fibres ? &b->seen_bar : &b->bar;
+  CUBIX_TRY(cubix_chain_hold(chain, &b->bar, piece, 0));
+  if (chain->pipe->fibres) CUBIX_TRY(cubix_chain_hold_seen(chain, cut, piece));
+  cubix_chain_cut(cut, cube_bar);
+  if (chain->pipe->fibres) CUBIX_TRY(cubix_fibres_apply_vjp(chain->pipe->fibres, cut, &b->bar));
+done:
+  return status;
+}
+
 /* The owner's cotangents of a piece. */
 static int unblur(struct back *b, struct cubix_chain *chain, const struct cubix_cube *cube_bar,
                   const struct cubix_chain_piece *piece, int psf)
 {
   int status = CUBIX_OK;
-  CUBIX_TRY(cubix_chain_hold(chain, &b->bar, piece, 0));
-  cubix_chain_cut(&b->bar, cube_bar);
+  CUBIX_TRY(unsample(b, chain, cube_bar, piece));
   if (psf) {
     CUBIX_TRY(cubix_chain_hold(chain, &b->painted, piece, chain->pipe->ins->margin));
     cubix_chain_cut(&b->painted, chain->pipe->painted);
@@ -179,6 +193,11 @@ static int unblur_all(struct back *b, struct cubix_chain *chain, const struct cu
   const struct cubix_chain_piece mine = { cubix_mpi_rank(), cube_bar->lambda_first, cube_bar->n_lambda };
   struct cubix_cube bar = *cube_bar;
   bar.margin = 0;
+  if (chain->pipe->fibres) {
+    CUBIX_TRY(cubix_chain_hold(chain, &b->bar, &mine, 0));
+    CUBIX_TRY(cubix_fibres_apply_vjp(chain->pipe->fibres, cube_bar, &b->bar));
+    bar = b->bar;
+  }
   CUBIX_TRY(cubix_chain_hold(chain, &b->whole, &mine, chain->pipe->ins->margin));
   CUBIX_TRY(reverse(b, chain, psf ? chain->pipe->painted : NULL, &bar, &b->whole));
 done:

@@ -27,7 +27,7 @@
 #include "mpi/pipeline/chain_parts.h"
 #include "mpi/pipeline/memory_parts.h"
 #include "observation/psf.h"
-#include "observation/fibres.h"
+#include "observation/fibres_vjp.h"
 #include "observation/psf_sums.h"
 #include "output/output.h"
 #include "simulation/slab.h"
@@ -249,6 +249,7 @@ static void plan_pieces(plan *p, job *j, enum cubix_phase phase)
   add_in(p, phase, "pieces of the cube", piece * (1 + copies * (j->field / j->painted + psf)));
   if (own) plan_strip(p, j, phase);
   else if (j->n_rank > 1) add_in(p, phase, "messages", fmin(message_bytes, piece));
+  if (j->ins->bundle) add_in(p, phase, "derivatives by fibres", cubix_fibres_vjp_bytes(j->ins, j->channels));
   add_in(p, phase, "the PSF's transforms", blur);
 }
 

@@ -337,7 +337,8 @@ done:
   return status;
 }
 
-int cubix_mpi_pipeline_hold(const struct cubix_pipeline *pipe, struct cubix_cube **cube)
+/* A cube of the painted field for the channels that this rank owns, all zero. */
+static int hold(const struct cubix_pipeline *pipe, struct cubix_cube **cube)
 {
   int status = CUBIX_OK, rank = pipe->group->rank;
   const int *first = pipe->engine->lambda_first;
@@ -369,7 +370,7 @@ static int convolve(struct cubix_pipeline *pipe)
                                         .n_lambda = cube->n_lambda,
                                         .flux = cube->flux };
   cube->flux = NULL;
-  CUBIX_TRY(cubix_mpi_pipeline_hold(pipe, &pipe->cube));
+  CUBIX_TRY(hold(pipe, &pipe->cube));
   CUBIX_TRY(cubix_psf_apply_to(pipe->ins, pipe->painted, cube));
 done:
   return status;

@@ -128,9 +128,6 @@ struct cubix_settings cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe);
 void cubix_mpi_pipeline_leave(const struct cubix_pipeline *pipe, const struct cubix_settings *before);
 /** An error if a function of the host returned another status than 0.  Local.  @param when it was called */
 int cubix_mpi_pipeline_hook_check(int returned, const char *when);
-/** A cube of the field for the channels that this rank owns, all zero.  Local.
- *  @param cube NULL the first time, then reused */
-int cubix_mpi_pipeline_hold(const struct cubix_pipeline *pipe, struct cubix_cube **cube);
 /** Everything that an output states about the forward run except the noise; all borrowed.
  * Local. */
 void cubix_mpi_pipeline_result(struct cubix_result *result, const struct cubix_pipeline *pipe);

@@ -14,9 +14,6 @@ int cubix_pipeline_read_instrument(struct cubix_pipeline *pipe)
   else CUBIX_TRY(cubix_instrument_read_painted(&pipe->ins, par));
   pipe->seen = pipe->ins;
   if (pipe->ins->bundle) CUBIX_TRY(cubix_instrument_read(&pipe->seen, par));
-  CUBIX_CHECK(!pipe->ins->bundle || !pipe->use.keep_stars, CUBIX_EUSAGE,
-              "Sampling = %s (%s): a cube rebuilt from fibres has no derivatives: set Sampling spaxels, or Mode cube",
-              cubix_Sampling_word[par->Sampling], cubix_params_origin(par, "Sampling"));
   if (!pipe->at_snapshot) CUBIX_TRY(cubix_pipeline_check_law(pipe));
 done:
   return status;

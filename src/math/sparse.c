@@ -2,6 +2,7 @@
 #include "math/sparse.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 
@@ -24,6 +25,31 @@ int cubix_sparse_init(struct cubix_sparse **out, size_t n_row, size_t n_col, siz
   a = NULL;
 done:
   cubix_sparse_free(a);
+  return status;
+}
+
+int cubix_sparse_transpose(struct cubix_sparse **out, const struct cubix_sparse *a)
+{
+  int status = CUBIX_OK;
+  struct cubix_sparse *t = NULL;
+  size_t *next = NULL;
+  *out = NULL;
+  CUBIX_TRY(cubix_sparse_init(&t, a->n_col, a->n_row, a->start[a->n_row]));
+  CUBIX_ALLOC(next, a->n_col + 1);
+  for (size_t e = 0; e < a->start[a->n_row]; e++) t->start[a->column[e] + 1]++;
+  for (size_t c = 0; c < a->n_col; c++) t->start[c + 1] += t->start[c];
+  memcpy(next, t->start, a->n_col * sizeof *next);
+  for (size_t r = 0; r < a->n_row; r++)
+    for (size_t e = a->start[r]; e < a->start[r + 1]; e++) {
+      const size_t at = next[a->column[e]]++;
+      t->column[at] = (uint32_t)r;
+      t->value[at] = a->value[e];
+    }
+  *out = t;
+  t = NULL;
+done:
+  free(next);
+  cubix_sparse_free(t);
   return status;
 }
 

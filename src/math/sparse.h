@@ -20,6 +20,8 @@ struct cubix_sparse {
 
 /** An empty matrix with room for n entries.  Local.  @param[out] a owned by the caller */
 int cubix_sparse_init(struct cubix_sparse **a, size_t n_row, size_t n_col, size_t n);
+/** The transpose; entries of a row rise.  Local.  @param[out] t owned by the caller */
+int cubix_sparse_transpose(struct cubix_sparse **t, const struct cubix_sparse *a);
 /** out = a in, for n_k channels side by side; sums in float64, in the order of a row's entries, so that the bits
  *  do not depend on the threads.  Local; all threads.
  *  @param in [n_col][n_k]  @param[out] out [n_row][n_k] */

@@ -25,6 +25,7 @@
 #include "mpi/fit/gradient_write.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
+#include "mpi/pipeline/observe.h"
 #include "observation/noise.h"
 #include "output/output.h"
 #include "params/params.h"
@@ -141,9 +142,7 @@ int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_sta
     CUBIX_STAGE(stages, "gradient", gradient(&bar, &value, &n_used, chain, par, &obs, cube));
     CUBIX_STAGE(stages, "tell",     cubix_mpi_gradient_write(chain, par, n_used, value, &bar));
   }
-  CUBIX_STAGE(stages, "noise",
-              cubix_noise_init(&noise, result.par, result.ins, result.cube, pow(10, result.ins->flux_unit),
-                               &cubix_mpi_collective));
+  CUBIX_STAGE(stages, "noise",    cubix_mpi_pipeline_noise(&noise, result.par, chain->pipe));
   result.noise = &noise;
   cubix_report_noise(result.par, &noise);
   cubix_report_budget(&result, &cubix_mpi_collective);

@@ -269,8 +269,6 @@ def test_what_is_refused(bench):
         refused(bench, 3, *words, FibreFile=bad, **at)
     refused(bench, 3, "none.txt", "places of the bundle", DitherFile=bench.path("none.txt"), **at)
     refused(bench, 2, "Psf file", "FibreSubsample", Psf="file", PsfFile=psf_image(bench), **at)
-    refused(bench, 2, "Sampling = fibres", "no derivatives", Mode="gradient", Parameters="Mass", ObservedFile=bench.file,
-            **at)
     refused(bench, 2, "fibres.core", "missing", Instrument="MUSE", LambdaMin=5000, LambdaMax=5010, **at)
 
 
