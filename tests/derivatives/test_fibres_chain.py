@@ -32,7 +32,7 @@ def setup(bench, rebuild=SHEPARD, n=60, lam=(5000.0, 5079.0, 1.0), centre=(0, 0,
 
 
 CASES = {"shepard": (LEAVES + ",PsfFwhm", dict()), "nearest": ("Mass,Velocity,PsfFwhm", dict(Deposit="nearest")),
-         "drizzle": ("Mass,Position,Redshift,PsfFwhm,PsfBeta", dict(Psf="moffat", PsfBeta=2.8, rebuild=DRIZZLE)),
+         "drizzle": ("Mass,Position,Redshift,PsfFwhm", dict(Psf="moffat", PsfBeta=2.8, rebuild=DRIZZLE)),
          "field": ("Mass,Position,PointingX", dict(FieldOfView="2.4 3.2")),
          "screen": ("Mass,Redshift,LsfFwhm,DustScreen,DustRv",
                     dict(Lsf="gaussian", LsfFwhm=4.0, Dust="screen", DustScreen=1.2))}
@@ -101,9 +101,9 @@ def test_fit_finds_the_truth(bench, ranks):
     best = {name: value for name, (value, _) in told.items()}
     bench.cube(**{**VIEW, **best}, Noise="snr", SignalToNoise=30.0, KeepNoiseFree="yes",
                OutputFile=bench.path("again.fits"))
-    for ending, names in (("", ("NOISEFREE", "STAT", "LIGHT_OBS", "VEL_L_OBS")), ("-rss", ("FLUX", "IVAR"))):
+    for ending, names in (("", ("NOISEFREE", "STAT", "LIGHT_OBS")), ("-rss", ("FLUX", "IVAR"))):
         got, want = (read_cube(bench.path(stem + ending + ".fits")) for stem in ("out", "again"))
         for name in names:
-            assert_close(got[name], want[name], 3e-5, level=np.nanmax(np.abs(want[name])), gaps=True)
+            assert_close(got[name], want[name], 3e-5, level=np.abs(want[name]).max())
     header = [read_cube(bench.path(stem + ".fits"))["header"]["PRIMARY"] for stem in ("out", "again")]
     assert header[0]["SAMPLING"] == "fibres" and within(header[0]["PSFFWHM"], header[1]["PSFFWHM"], rtol=1e-6)

@@ -64,7 +64,8 @@ static double length(const struct cubix_cube *a, const struct cubix_cube *b)
   return sqrt(product(a, a) * product(b, b));
 }
 
-/* <S u, w> = <u, S' w>, <W S u, w> = <u, S' W' w>; the tangent has the bits of the forward, whose spectra it leaves alone. */
+/* <S u, w> = <u, S' w>, <W S u, w> = <u, S' W' w>; the tangent has the bits of the forward, whose spectra it leaves as
+ * they are. */
 static void test_products(enum cubix_rebuild rebuild, int apron)
 {
   struct cubix_instrument ins = instrument(rebuild, apron);
@@ -111,7 +112,7 @@ static void test_owners(void)
       memcpy(w_part.flux + s * (size_t)n, w.flux + s * N_LAMBDA + at[r], (size_t)n * sizeof *w.flux);
     CHECK_IS(cubix_fibres_apply_vjp(fibres, &w_part, &part), ==, 0);
     for (size_t s = 0; s < (size_t)part.n_x * (size_t)part.n_y; s++)
-      wrong += memcmp(part.flux + s * (size_t)n, bar[0].flux + s * N_LAMBDA + at[r], (size_t)n * sizeof *w.flux) != 0;
+      wrong += memcmp(part.flux + s * (size_t)n, bar->flux + s * N_LAMBDA + at[r], (size_t)n * sizeof *w.flux) != 0;
     CHECK_IS(wrong, ==, 0);
     free(part.flux);
     free(w_part.flux);
