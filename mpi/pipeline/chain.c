@@ -145,6 +145,16 @@ int cubix_mpi_chain_open_on(struct cubix_chain **chain, MPI_Comm comm, const str
   return status;
 }
 
+int cubix_mpi_chain_of_fibres(struct cubix_chain *chain)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK(chain->pipe->fibres, CUBIX_EUSAGE, "spectra of fibres need Sampling fibres");
+  chain->of_fibres = 1;
+  chain->fresh = 0;
+done:
+  return status;
+}
+
 static void drop_cover(struct cubix_chain *chain)
 {
   cubix_histogram_free(chain->cover);
@@ -158,7 +168,7 @@ int cubix_mpi_chain_forward(struct cubix_chain *chain, const struct cubix_cube *
   drop_cover(chain);
   CUBIX_TRY(cubix_mpi_pipeline_forward(chain->pipe));
   chain->fresh = 1;
-  *cube = chain->pipe->cube;
+  *cube = cubix_chain_seen(chain);
 done:
   return status;
 }

@@ -41,6 +41,10 @@ int cubix_mpi_chain_open(struct cubix_chain **chain, const struct cubix_params *
 int cubix_mpi_chain_open_on(struct cubix_chain **chain, MPI_Comm comm, const struct cubix_params *par,
                             const struct cubix_slab *stars, const struct cubix_slab *gas,
                             const unsigned char active[CUBIX_N_LEAF], int dry_run);
+/** From now on forward gives the spectra of the fibres, as a cube of [1][n_spectrum] spaxels, instead of the cube that
+ * is rebuilt from them, which is made all the same; and derivatives are those of the spectra.  Local, on every rank.
+ *  Errors: CUBIX_EUSAGE without Sampling fibres. */
+int cubix_mpi_chain_of_fibres(struct cubix_chain *chain);
 /** How many numbers a leaf has on this rank.  Local. */
 size_t cubix_mpi_chain_size(const struct cubix_chain *chain, enum cubix_leaf leaf);
 /** Get the values in use; put new ones for the next forward run.  Collective.

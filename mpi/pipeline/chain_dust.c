@@ -34,7 +34,7 @@ void cubix_chain_dust_vjp(const struct cubix_chain *chain, const struct cubix_cu
                           struct cubix_leaves *bar, double *one_plus_z_bar)
 {
   const struct cubix_law *law = &chain->pipe->templates->law;
-  const struct cubix_cube *cube = chain->pipe->cube;
+  const struct cubix_cube *cube = cubix_chain_seen(chain);
   const double screen = chain->pipe->templates->tables.dust_screen;
   double *const shape[] = { bar->value[CUBIX_LEAF_DustRv], bar->value[CUBIX_LEAF_DustSlope] };
   double of_screen[3] = { 0, 0, 0 }, shape_bar = 0, z_bar = 0;     /* by A(V), the shape, 1 + z */

@@ -268,8 +268,9 @@ done:
 static int blur(struct forth *f, struct cubix_chain *chain, const struct cubix_chain_piece *piece, int psf)
 {
   int status = CUBIX_OK;
-  size_t n_lambda = (size_t)chain->pipe->cube->n_lambda, at = (size_t)(piece->first - chain->pipe->cube->lambda_first),
-         n = (size_t)piece->n;
+  const struct cubix_cube *seen = cubix_chain_seen(chain);
+  const size_t n_lambda = (size_t)seen->n_lambda, at = (size_t)(piece->first - seen->lambda_first),
+               n = (size_t)piece->n;
   const double *rate = f->rate + piece->first;
   struct cubix_cube *dot = chain->pipe->fibres ? &f->seen : &f->field;
   CUBIX_TRY(cubix_chain_hold(chain, &f->field, piece, 0));
@@ -283,11 +284,12 @@ static int blur(struct forth *f, struct cubix_chain *chain, const struct cubix_c
                                 &f->field));
   if (chain->pipe->fibres) {
     CUBIX_TRY(cubix_chain_hold_seen(chain, &f->seen, piece));
-    CUBIX_TRY(cubix_fibres_apply_jvp(chain->pipe->fibres, &f->field, &f->seen));
+    CUBIX_TRY((chain->of_fibres ? cubix_fibres_sample_jvp : cubix_fibres_apply_jvp)(chain->pipe->fibres, &f->field,
+                                                                                   &f->seen));
   }
   for (size_t s = 0; s < (size_t)dot->n_x * (size_t)dot->n_y; s++)
     for (size_t k = 0; k < n; k++)
-      dot->flux[s * n + k] += (cubix_real)(rate[k] * (double)chain->pipe->cube->flux[s * n_lambda + at + k]);
+      dot->flux[s * n + k] += (cubix_real)(rate[k] * (double)seen->flux[s * n_lambda + at + k]);
   cubix_chain_join(chain->cube_dot, dot);
 done:
   return status;
@@ -332,7 +334,7 @@ done:
 static int hold(struct cubix_chain *chain)
 {
   int status = CUBIX_OK;
-  const struct cubix_cube *cube = chain->pipe->cube;
+  const struct cubix_cube *cube = cubix_chain_seen(chain);
   const struct cubix_chain_piece mine = { cubix_mpi_rank(), cube->lambda_first, cube->n_lambda };
   if (!chain->cube_dot) CUBIX_ALLOC(chain->cube_dot, 1);
   CUBIX_TRY(cubix_chain_hold_seen(chain, chain->cube_dot, &mine));

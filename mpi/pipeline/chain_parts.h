@@ -32,6 +32,7 @@ struct cubix_chain {
   double mass_scale;
   struct cubix_histogram *cover;            /* of the records that this rank paints; NULL: not made yet */
   struct cubix_cube *cube_dot;              /* the channels that this rank owns */
+  int of_fibres;                            /* 1: what is seen are the fibres' spectra, not the cube */
   int fresh;                                /* the last forward run was with the values in use */
 };
 
@@ -104,7 +105,9 @@ int cubix_chain_next(const struct cubix_chain *chain, struct cubix_chain_piece *
 /** A zeroed cube of field and margin for a piece's channels.  Local.  @param cube reused */
 int cubix_chain_hold(const struct cubix_chain *chain, struct cubix_cube *cube, const struct cubix_chain_piece *piece,
                      int margin);
-/** The same with the spaxels of the cube, which are others than the field's where fibres sample it.  Local. */
+/** What derivatives are taken of: the cube of the last forward run, or the spectra of the fibres.  Local. */
+const struct cubix_cube *cubix_chain_seen(const struct cubix_chain *chain);
+/** As cubix_chain_hold with the spaxels of what is seen, which are others than the field's where fibres sample it. */
 int cubix_chain_hold_seen(const struct cubix_chain *chain, struct cubix_cube *cube,
                           const struct cubix_chain_piece *piece);
 /** Copy a piece's channels out of a cube that holds more of them, with the same spaxels.  Local. */

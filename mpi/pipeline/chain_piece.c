@@ -13,6 +13,7 @@
 #include "mpi/comm/exchange.h"
 #include "mpi/comm/group.h"
 #include "mpi/pipeline/chain_parts.h"
+#include "observation/fibres.h"
 
 static size_t n_painted(const struct cubix_chain *chain)
 {
@@ -42,12 +43,17 @@ int cubix_chain_hold(const struct cubix_chain *chain, struct cubix_cube *cube, c
   return cubix_cube_hold(cube, piece->first, piece->n);
 }
 
+const struct cubix_cube *cubix_chain_seen(const struct cubix_chain *chain)
+{
+  return chain->of_fibres ? &chain->pipe->fibres->spectra : chain->pipe->cube;
+}
+
 int cubix_chain_hold_seen(const struct cubix_chain *chain, struct cubix_cube *cube,
                           const struct cubix_chain_piece *piece)
 {
   cube->margin = 0;
-  cube->n_x = chain->pipe->seen->n_x;
-  cube->n_y = chain->pipe->seen->n_y;
+  cube->n_x = cubix_chain_seen(chain)->n_x;
+  cube->n_y = cubix_chain_seen(chain)->n_y;
   return cubix_cube_hold(cube, piece->first, piece->n);
 }
 

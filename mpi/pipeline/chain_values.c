@@ -120,7 +120,7 @@ done:
 int cubix_chain_check(const struct cubix_chain *chain, const struct cubix_leaves *leaves, const struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
-  const struct cubix_cube *own = chain->pipe->cube;
+  const struct cubix_cube *own = cubix_chain_seen(chain);
   CUBIX_CHECK(chain->fresh, CUBIX_EFAIL,
               "derivatives are taken at the values of the last forward run, and none was made with those in use: run "
               "forward first");

@@ -157,8 +157,14 @@ done:
   return status;
 }
 
+/* Back through the fibres. */
+static int unsample(const struct cubix_chain *chain, const struct cubix_cube *seen_bar, struct cubix_cube *bar)
+{
+  return (chain->of_fibres ? cubix_fibres_sample_vjp : cubix_fibres_apply_vjp)(chain->pipe->fibres, seen_bar, bar);
+}
+
 /* Cotangents of a piece of the field, back through the fibres where there are any. */
-static int unsample(struct back *b, const struct cubix_chain *chain, const struct cubix_cube *cube_bar,
+static int cut_field(struct back *b, const struct cubix_chain *chain, const struct cubix_cube *cube_bar,
                     const struct cubix_chain_piece *piece)
 {
   int status = CUBIX_OK;
@@ -166,7 +172,7 @@ static int unsample(struct back *b, const struct cubix_chain *chain, const struc
   CUBIX_TRY(cubix_chain_hold(chain, &b->bar, piece, 0));
   if (chain->pipe->fibres) CUBIX_TRY(cubix_chain_hold_seen(chain, cut, piece));
   cubix_chain_cut(cut, cube_bar);
-  if (chain->pipe->fibres) CUBIX_TRY(cubix_fibres_apply_vjp(chain->pipe->fibres, cut, &b->bar));
+  if (chain->pipe->fibres) CUBIX_TRY(unsample(chain, cut, &b->bar));
 done:
   return status;
 }
@@ -176,7 +182,7 @@ static int unblur(struct back *b, struct cubix_chain *chain, const struct cubix_
                   const struct cubix_chain_piece *piece, int psf)
 {
   int status = CUBIX_OK;
-  CUBIX_TRY(unsample(b, chain, cube_bar, piece));
+  CUBIX_TRY(cut_field(b, chain, cube_bar, piece));
   if (psf) {
     CUBIX_TRY(cubix_chain_hold(chain, &b->painted, piece, chain->pipe->ins->margin));
     cubix_chain_cut(&b->painted, chain->pipe->painted);
@@ -195,7 +201,7 @@ static int unblur_all(struct back *b, struct cubix_chain *chain, const struct cu
   bar.margin = 0;
   if (chain->pipe->fibres) {
     CUBIX_TRY(cubix_chain_hold(chain, &b->bar, &mine, 0));
-    CUBIX_TRY(cubix_fibres_apply_vjp(chain->pipe->fibres, cube_bar, &b->bar));
+    CUBIX_TRY(unsample(chain, cube_bar, &b->bar));
     bar = b->bar;
   }
   CUBIX_TRY(cubix_chain_hold(chain, &b->whole, &mine, chain->pipe->ins->margin));
@@ -473,7 +479,7 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
   CUBIX_TRY(cubix_mpi_agree(collect(&b, chain, bar, &sums)));
   CUBIX_TRY(cubix_chain_sources_vjp(&b.lines, chain, &b.screens, bar, &sums));
   CUBIX_TRY(cubix_chain_columns_vjp(chain, &b.screens, bar, &sums));
-  b.flux = inner(chain->pipe->cube, cube_bar);
+  b.flux = inner(cubix_chain_seen(chain), cube_bar);
   double total[] = { b.flux, b.psf.fwhm, b.psf.beta };
   cubix_mpi_collective.sum(total, sizeof total / sizeof *total);
   b.flux = total[0];

@@ -19,7 +19,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +28,7 @@
 #include "fit/objective.h"
 #include "fit/observed_parts.h"
 
-enum { BLOCK = 16, AA_IN_CM = 8 };          /* channels read at a time; 1 cm = 10^8 AA */
+enum { BLOCK = 16 };                        /* channels read at a time */
 static const double channel_tolerance = 0.05, pixel_tolerance = 0.02;
 
 /* What flux, variance and quality are called, here and in the data products of instruments; and
@@ -154,9 +153,8 @@ done:
 static int unit_check(struct header *h, const char *plane, int power, const struct cubix_instrument *ins,
                       double *factor)
 {
-  int status = CUBIX_OK, understood;
+  int status = CUBIX_OK;
   char text[128];
-  struct cubix_measure m;
   if (!cubix_observed_file_text(h->file, plane, "BUNIT", text, sizeof text))
     cubix_observed_file_text(h->file, plane, "unit", text, sizeof text);
   *factor = pow(h->flux, power);
@@ -166,17 +164,10 @@ static int unit_check(struct header *h, const char *plane, int power, const stru
     *factor = 1.;
     goto done;
   }
-  understood = !h->surface && !cubix_measure_read(text, &m) && m.energy == power && m.time == -power &&
-               m.length == -3 * power;
-  CUBIX_CHECK(understood, CUBIX_EINPUT, "ObservedFile %s: %s has BUNIT = '%s'; it must be %s, as in %s", h->path, plane,
-              text,
-              power == 1   ? "a flux per wavelength, or MJy/sr"
-              : power == 2 ? "the square of a flux per wavelength (a variance)"
-                           : "the inverse square of a flux per wavelength (an inverse variance)",
-              power == 1   ? "10**(-20)*erg/s/cm**2/Angstrom"
-              : power == 2 ? "10**(-40)*erg**2/s**2/cm**4/Angstrom**2"
-                           : "10**(40)*s**2*cm**4*Angstrom**2/erg**2");
-  *factor = m.factor * pow(10., m.ten - power * (ins->flux_unit + AA_IN_CM));
+  CUBIX_CHECK(!h->surface, CUBIX_EINPUT,
+              "ObservedFile %s: %s has BUNIT = '%s', and %s MJy/sr: one does not fit the other", h->path, plane, text,
+              h->names->data);
+  CUBIX_TRY(cubix_observed_unit(factor, h->path, plane, text, power, ins->flux_unit));
 done:
   return status;
 }
@@ -277,7 +268,7 @@ static int wavelengths_check(struct header *h, const struct cubix_instrument *in
               h->path, unit);
   CUBIX_ALLOC(stated, ins->n_lambda);
   CUBIX_TRY(wavelengths_read(h, kind, ins->n_lambda, stated));
-  angstrom = m.factor * pow(10., m.ten + AA_IN_CM);
+  angstrom = m.factor * pow(10., m.ten + CUBIX_AA_IN_CM);
   enum cubix_medium medium = type[0] == 'A' ? CUBIX_AIR : CUBIX_VACUUM;
   for (int k = 0; k < ins->n_lambda; k++) {
     const double lambda = to_medium(angstrom * stated[k], medium, ins->medium),
@@ -406,26 +397,20 @@ done:
   return status;
 }
 
-int cubix_observed_read(struct cubix_observed **out, const char *path, const struct cubix_instrument *ins,
-                        const struct cubix_params *par, int lambda_first, int n_lambda)
+int cubix_observed_cube_read(struct cubix_observed **out, struct cubix_observed_file *file, const char *path,
+                             const struct cubix_instrument *ins, const struct cubix_params *par, int lambda_first,
+                             int n_lambda)
 {
   int status = CUBIX_OK;
   struct cubix_observed *obs = NULL;
-  struct header h = { .path = path };
-  CUBIX_CHECK(path && path[0], CUBIX_EUSAGE, "ObservedFile is not given: Mode %s needs the cube that it compares with",
-              cubix_Mode_word[par->Mode]);
-  CUBIX_TRY(cubix_observed_file_open(&h.file, path));
+  struct header h = { .file = file, .path = path };
   CUBIX_TRY(header_read(&h, ins, par));
   CUBIX_TRY(cubix_observed_init(&obs, ins->n_x, ins->n_y, lambda_first, n_lambda));
-  snprintf(obs->file, sizeof obs->file, "%s", path);
   obs->has_variance = h.has_stat;
   CUBIX_TRY(voxels_read(obs, &h, ins));
-  CUBIX_TRY(cubix_observed_file_check(h.file));
-  cubix_observed_settle(obs);
   *out = obs;
   obs = NULL;
 done:
-  cubix_observed_file_close(h.file);
   cubix_observed_free(obs);
   return status;
 }

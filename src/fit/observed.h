@@ -1,4 +1,5 @@
-/* observed.h -- an observed cube on the instrument's grid: what a model is compared with. */
+/* observed.h -- an observed cube on the instrument's grid, or observed spectra of its fibres: what a model is compared
+ * with. */
 #ifndef CUBIX_OBSERVED_H
 #define CUBIX_OBSERVED_H
 
@@ -17,6 +18,7 @@ struct cubix_observed {
   char file[1024];                /* for messages */
   int n_x, n_y;                   /* the field, no margin; column 0 is the most eastern */
   int lambda_first, n_lambda;     /* the channels that this rank holds */
+  int of_fibres;                  /* 1: spectra of a bundle's fibres, as a cube of [1][n_spectrum] spaxels */
   int has_variance;               /* 0: weights are 0 and 1 only */
   cubix_real *data;               /* [n_y][n_x][n_lambda], 10^FluxUnit erg/s/cm2/AA; 0 where masked */
   cubix_real *weight;             /* the same shape: 1/variance; 0 where masked */
@@ -32,6 +34,8 @@ int cubix_observed_init(struct cubix_observed **obs, int n_x, int n_y, int lambd
  * STAT, DQ) or HDF5.  Local: every rank reads its own.  Masked are voxels outside the aperture, and
  * those with a value that is not finite, a variance that is not a positive number, or a DQ other
  * than 0 (in cubes of CUBIX bits 4 and 8 do not count).
+ *  FITS files whose FLUX has two axes hold spectra of fibres (FLUX, IVAR, MASK, WAVE, XPOS, YPOS); of these count the
+ * samples with IVAR above 0 and MASK 0.
  *  @param[out] obs owned by the caller
  *  Errors: CUBIX_EUSAGE without a path; CUBIX_EINPUT for anything wrong with the file, naming
  *    extension, value, bound and remedy. */

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "fit/observed.h"
+
 /** A cube on disk: planes (DATA, STAT, DQ) of one shape, each with keywords.  FITS: image
  * extensions and their headers; HDF5: datasets and their attributes. */
 struct cubix_observed_file;
@@ -37,11 +39,27 @@ int cubix_observed_file_column(struct cubix_observed_file *file, const char *tab
                                double *out);
 void cubix_observed_file_close(struct cubix_observed_file *file);
 
+enum { CUBIX_AA_IN_CM = 8 };      /* 1 cm = 10^8 AA */
+
 /** A unit as a power of ten and of three quantities: factor 10^ten erg^energy s^time cm^length. */
 struct cubix_measure { double factor; int ten, energy, time, length; };
 /** Parse a unit as FITS files write them: numbers, powers (10**(-20), cm2, cm^-2, s-1), products,
  * quotients, brackets.  Local.
  *  @return 0; -1: not understood */
 int cubix_measure_read(const char *text, struct cubix_measure *measure);
+/** The factor from values of a plane in a stated unit to 10^FluxUnit erg/s/cm2/AA, to a power.  Local.
+ *  @param path, plane  for the message
+ *  @param power  1: a flux; 2: its square; -2: the inverse of that
+ *  Errors: CUBIX_EINPUT for a unit of another kind. */
+int cubix_observed_unit(double *factor, const char *path, const char *plane, const char *text, int power,
+                        int flux_unit);
+
+/** A cube, and spectra of fibres, out of an open file; as cubix_observed_read.  Local. */
+int cubix_observed_cube_read(struct cubix_observed **obs, struct cubix_observed_file *file, const char *path,
+                             const struct cubix_instrument *ins, const struct cubix_params *par, int lambda_first,
+                             int n_lambda);
+int cubix_observed_spectra_read(struct cubix_observed **obs, struct cubix_observed_file *file, const char *path,
+                                const struct cubix_instrument *ins, const struct cubix_params *par, int lambda_first,
+                                int n_lambda);
 
 #endif

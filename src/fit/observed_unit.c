@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "fit/observed_parts.h"
 
 static const struct { const char *name; struct cubix_measure measure;
@@ -21,6 +22,7 @@ static const struct { const char *name; struct cubix_measure measure;
   { "angstroms", { 1., -8, 0, 0, 1 } }, { "Ang", { 1., -8, 0, 0, 1 } },      { "AA", { 1., -8, 0, 0, 1 } },
   { "A", { 1., -8, 0, 0, 1 } },         { "spaxel", { 1., 0, 0, 0, 0 } },    { "spax", { 1., 0, 0, 0, 0 } },
   { "pixel", { 1., 0, 0, 0, 0 } },      { "pix", { 1., 0, 0, 0, 0 } },
+  { "fiber", { 1., 0, 0, 0, 0 } },      { "fibre", { 1., 0, 0, 0, 0 } },
 };
 
 static int is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -120,4 +122,21 @@ int cubix_measure_read(const char *text, struct cubix_measure *measure)
 {
   const char *at = text;
   return product_read(&at, measure, 0) || *at ? -1 : 0;
+}
+
+int cubix_observed_unit(double *factor, const char *path, const char *plane, const char *text, int power, int flux_unit)
+{
+  int status = CUBIX_OK;
+  struct cubix_measure m;
+  CUBIX_CHECK(!cubix_measure_read(text, &m) && m.energy == power && m.time == -power && m.length == -3 * power,
+              CUBIX_EINPUT, "ObservedFile %s: %s has BUNIT = '%s'; it must be %s, as in %s", path, plane, text,
+              power == 1   ? "a flux per wavelength, or MJy/sr"
+              : power == 2 ? "the square of a flux per wavelength (a variance)"
+                           : "the inverse square of a flux per wavelength (an inverse variance)",
+              power == 1   ? "10**(-20)*erg/s/cm**2/Angstrom"
+              : power == 2 ? "10**(-40)*erg**2/s**2/cm**4/Angstrom**2"
+                           : "10**(40)*s**2*cm**4*Angstrom**2/erg**2");
+  *factor = m.factor * pow(10., m.ten - power * (flux_unit + CUBIX_AA_IN_CM));
+done:
+  return status;
 }

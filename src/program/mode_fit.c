@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/infile.h"
+#include "base/log.h"
 #include "cube/cube.h"
 #include "fit/leaves.h"
 #include "fit/objective.h"
@@ -94,11 +95,18 @@ done:
   return status;
 }
 
-/* And whether it fits the field. */
-static int header(const struct cubix_params *par, const struct cubix_instrument *ins)
+/* And whether it fits the field; what it holds is what the chain is asked for. */
+static int header(const struct cubix_params *par, const struct cubix_instrument *ins, struct cubix_chain *chain)
 {
+  int status = CUBIX_OK;
   struct cubix_observed *obs = NULL;
-  int status = cubix_observed_read(&obs, par->ObservedFile, ins, par, 0, 0);
+  CUBIX_TRY(cubix_observed_read(&obs, par->ObservedFile, ins, par, 0, 0));
+  if (obs->of_fibres) CUBIX_TRY(cubix_mpi_chain_of_fibres(chain));
+  cubix_log(CUBIX_LOG_INFO, "compare: %s holds %s", par->ObservedFile,
+            obs->of_fibres    ? "spectra of fibres: the model's are compared, before a cube is rebuilt from them"
+            : ins->bundle     ? "a cube: it is compared with the one rebuilt from the fibres"
+                              : "a cube");
+done:
   cubix_observed_free(obs);
   return status;
 }
@@ -123,7 +131,7 @@ int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_sta
   CUBIX_STAGE(stages, "open",     cubix_mpi_chain_open(&chain, par, NULL, NULL, active, dry_run));
   CUBIX_STAGE(stages, "apart",    root ? cubix_output_check_apart(par) : CUBIX_OK);
   cubix_mpi_chain_result(&result, chain);
-  CUBIX_STAGE(stages, "header",   header(par, result.ins));
+  CUBIX_STAGE(stages, "header",   header(par, result.ins, chain));
   CUBIX_STAGE(stages, "room",
               fit ? cubix_mpi_fit_room(chain, par, active) : cubix_mpi_gradient_room(chain, par, active));
   cubix_report_scene(&result);
