@@ -119,6 +119,7 @@ RULES = {
     ],
     "examples/insitu/README.md": [(r".", "test program/test_examples_insitu.py nbody")],
     "examples/kinematics/README.md": [(r"run\.sh", "test program/test_tutorial.py run.sh")],
+    "examples/notebooks/README.md": [(r"^pip install", NETWORK), (r"^jupyter", "test program/test_notebooks.py first-cube.ipynb")],
     "examples/quickstart/README.md": [(r".", "run")],
     "packaging/README.md": [
         (r"^(spack|conda|docker|apptainer|eb) |apptainer exec", "excused: needs that packager; tests/tree/packaging.sh compares the recipes"),

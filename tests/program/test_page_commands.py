@@ -14,7 +14,7 @@ from program.page_rules import EVERYWHERE, RULES
 
 PAGES = sorted({str(p.relative_to(SOURCE)) for pattern in ("README.md", "CONTRIBUTING.md", "doc/*.md", "examples/*/README.md",
                                                            "packaging/README.md", "python/README.md") for p in SOURCE.glob(pattern)})
-PROGRAM = re.compile(r"(?:cubix(?:-\w+)*|mpirun|srun|make|man|pip|python3?|mpi(?:cc|cxx|fort)|mkdir|spack|conda|docker|apptainer|eb|"
+PROGRAM = re.compile(r"(?:cubix(?:-\w+)*|mpirun|srun|make|man|pip|jupyter|python3?|mpi(?:cc|cxx|fort)|mkdir|spack|conda|docker|apptainer|eb|"
                      r"(?:\.\./|\./)*(?:scripts|examples|build)/\S+|(?:\.\./)+configure)(?= |$)")
 FENCED = re.compile(r"^```(\S*)\n(.*?)^```", re.S | re.M)
 INDENTED = re.compile(r"(?<=\n\n)((?: {4}\S.*\n)(?: {4}.*\n|\n(?= {4}))*)")
