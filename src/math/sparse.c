@@ -53,20 +53,21 @@ done:
   return status;
 }
 
-void cubix_sparse_apply(const struct cubix_sparse *a, const cubix_real *in, size_t n_k, cubix_real *out)
+void cubix_sparse_apply(const struct cubix_sparse *a, const cubix_real *in, size_t n_k, size_t k0, size_t n,
+                        cubix_real *out)
 {
 #pragma omp parallel for schedule(dynamic, 16)
   for (size_t r = 0; r < a->n_row; r++) {
-    for (size_t k0 = 0; k0 < n_k; k0 += TILE) {
-      const size_t n = n_k - k0 < TILE ? n_k - k0 : TILE;
+    for (size_t t = k0; t < k0 + n; t += TILE) {
+      const size_t n_t = k0 + n - t < TILE ? k0 + n - t : TILE;
       double sum[TILE] = { 0 };
-      cubix_real *to = out + r * n_k + k0;
+      cubix_real *to = out + r * n_k + t;
       for (size_t e = a->start[r]; e < a->start[r + 1]; e++) {
-        const cubix_real *from = in + a->column[e] * n_k + k0;
+        const cubix_real *from = in + a->column[e] * n_k + t;
         const double value = a->value[e];
-        for (size_t k = 0; k < n; k++) sum[k] += value * (double)from[k];
+        for (size_t k = 0; k < n_t; k++) sum[k] += value * (double)from[k];
       }
-      for (size_t k = 0; k < n; k++) to[k] = (cubix_real)sum[k];
+      for (size_t k = 0; k < n_t; k++) to[k] = (cubix_real)sum[k];
     }
   }
 }

@@ -22,10 +22,11 @@ struct cubix_sparse {
 int cubix_sparse_init(struct cubix_sparse **a, size_t n_row, size_t n_col, size_t n);
 /** The transpose; entries of a row rise.  Local.  @param[out] t owned by the caller */
 int cubix_sparse_transpose(struct cubix_sparse **t, const struct cubix_sparse *a);
-/** out = a in, for n_k channels side by side; sums in float64, in the order of a row's entries, so that the bits
- *  do not depend on the threads.  Local; all threads.
- *  @param in [n_col][n_k]  @param[out] out [n_row][n_k] */
-void cubix_sparse_apply(const struct cubix_sparse *a, const cubix_real *in, size_t n_k, cubix_real *out);
+/** out = a in, for n channels from k0 on of n_k side by side; sums in float64, in the order of a row's entries, so
+ *  that the bits do not depend on the threads.  Local; all threads.
+ *  @param in [n_col][n_k]  @param[out] out [n_row][n_k] whose other channels stay as they are */
+void cubix_sparse_apply(const struct cubix_sparse *a, const cubix_real *in, size_t n_k, size_t k0, size_t n,
+                        cubix_real *out);
 /** The same of one number each.  Local.  @param in [n_col]  @param[out] out [n_row] */
 void cubix_sparse_apply_one(const struct cubix_sparse *a, const double *in, double *out);
 void cubix_sparse_free(struct cubix_sparse *a);

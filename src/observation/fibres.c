@@ -62,7 +62,7 @@ static void sharpen(double *value, int n, size_t step, int n_box, double *copy)
 /* Spaxels across the box that holds a core and what sharpening adds. */
 static int box_side(double r, double side) { return 2 * ((int)ceil(r / side) + REACH + 1); }
 
-static int build_sample(struct cubix_fibres *fibres, int n_box)
+static int build_sample(struct cubix_sparse **out, const struct cubix_fibres *fibres, int n_box)
 {
   int status = CUBIX_OK;
   const struct cubix_instrument *ins = fibres->ins;
@@ -75,9 +75,9 @@ static int build_sample(struct cubix_fibres *fibres, int n_box)
   size_t at = 0;
   CUBIX_ALLOC(box, (size_t)n_i * (size_t)n_j);
   CUBIX_ALLOC(copy, n_i > n_j ? n_i : n_j);
-  CUBIX_TRY(cubix_sparse_init(&fibres->sample, (size_t)fibres->n_spectrum, (size_t)grid.n_x * (size_t)grid.n_y,
+  CUBIX_TRY(cubix_sparse_init(out, (size_t)fibres->n_spectrum, (size_t)grid.n_x * (size_t)grid.n_y,
                               (size_t)fibres->n_spectrum * (size_t)n_i * (size_t)n_j));
-  s = fibres->sample;
+  s = *out;
   for (int f = 0; f < fibres->n_spectrum; f++) {
     double x, y;
     cubix_bundle_place(ins->bundle, f, &x, &y);
@@ -108,7 +108,7 @@ done:
   return status;
 }
 
-static int build_rebuild(struct cubix_fibres *fibres)
+static int build_rebuild(struct cubix_sparse **out, const struct cubix_fibres *fibres)
 {
   int status = CUBIX_OK;
   const struct cubix_instrument *ins = fibres->ins;
@@ -136,8 +136,8 @@ static int build_rebuild(struct cubix_fibres *fibres)
       for (size_t e = first; e < at; e++) w->value[e] *= scale / sum;
       w->start[p + 1] = at;
     }
-    if (!w) CUBIX_TRY(cubix_sparse_init(&fibres->rebuild, n_spaxel, (size_t)fibres->n_spectrum, at));
-    w = fibres->rebuild;
+    if (!w) CUBIX_TRY(cubix_sparse_init(out, n_spaxel, (size_t)fibres->n_spectrum, at));
+    w = *out;
   }
 done:
   return status;
@@ -146,14 +146,20 @@ done:
 int cubix_fibres_open(struct cubix_fibres **out, const struct cubix_instrument *ins, enum cubix_Deposit deposit)
 {
   int status = CUBIX_OK;
+  const int n_box = 2 + (deposit == CUBIX_Deposit_tsc ? 3 : deposit == CUBIX_Deposit_cic ? 2 : 1);
   struct cubix_fibres *fibres = NULL;
   *out = NULL;
   CUBIX_ALLOC(fibres, 1);
   fibres->ins = ins;
   fibres->n_spectrum = fibres->spectra.n_x = cubix_bundle_spectra(ins->bundle);
   fibres->spectra.n_y = 1;
-  CUBIX_TRY(build_sample(fibres, 2 + (deposit == CUBIX_Deposit_tsc ? 3 : deposit == CUBIX_Deposit_cic ? 2 : 1)));
-  CUBIX_TRY(build_rebuild(fibres));
+  fibres->n_group = 1;
+  CUBIX_ALLOC(fibres->group, fibres->n_group + 1);
+  fibres->group[fibres->n_group].first = ins->n_lambda;
+  for (int g = 0; g < fibres->n_group; g++) {
+    CUBIX_TRY(build_sample(&fibres->group[g].sample, fibres, n_box));
+    CUBIX_TRY(build_rebuild(&fibres->group[g].rebuild, fibres));
+  }
   cubix_log(CUBIX_LOG_INFO,
             "fibres: %d spectra (%d cores of %g arcsec, %d dithers), painted on spaxels of %.4g x %.4g arcsec%s",
             fibres->n_spectrum, ins->bundle->n_fibre, ins->bundle->core, ins->bundle->n_dither,
@@ -166,19 +172,45 @@ done:
   return status;
 }
 
+const struct cubix_fibre_group *cubix_fibres_group(const struct cubix_fibres *fibres, int k)
+{
+  const struct cubix_fibre_group *group = fibres->group;
+  while (group[1].first <= k) group++;
+  return group;
+}
+
+const struct cubix_fibre_group *cubix_fibres_part(const struct cubix_fibres *fibres, const struct cubix_cube *cube,
+                                                  size_t at, size_t *n)
+{
+  const int k = cube->lambda_first + (int)at, end = cube->lambda_first + cube->n_lambda;
+  const struct cubix_fibre_group *group = cubix_fibres_group(fibres, k);
+  *n = (size_t)((group[1].first < end ? group[1].first : end) - k);
+  return group;
+}
+
+void cubix_fibres_multiply(const struct cubix_fibres *fibres, int rebuild, const struct cubix_cube *in,
+                           cubix_real *out)
+{
+  const size_t n_k = (size_t)in->n_lambda;
+  for (size_t at = 0, n; at < n_k; at += n) {
+    const struct cubix_fibre_group *group = cubix_fibres_part(fibres, in, at, &n);
+    cubix_sparse_apply(rebuild ? group->rebuild : group->sample, in->flux, n_k, at, n, out);
+  }
+}
+
 int cubix_fibres_apply(struct cubix_fibres *fibres, struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
-  const size_t n_k = (size_t)cube->n_lambda;
-  CUBIX_CHECK(!cube->margin && (size_t)cube->n_x * (size_t)cube->n_y == fibres->sample->n_col, CUBIX_EFAIL,
-              "fibres need the painted field of %zu spaxels without margin, not %d x %d with %d", fibres->sample->n_col,
-              cube->n_x, cube->n_y, cube->margin);
+  const size_t n_painted = fibres->group->sample->n_col;
+  CUBIX_CHECK(!cube->margin && (size_t)cube->n_x * (size_t)cube->n_y == n_painted, CUBIX_EFAIL,
+              "fibres need the painted field of %zu spaxels without margin, not %d x %d with %d", n_painted, cube->n_x,
+              cube->n_y, cube->margin);
   CUBIX_TRY(cubix_cube_hold(&fibres->spectra, cube->lambda_first, cube->n_lambda));
-  cubix_sparse_apply(fibres->sample, cube->flux, n_k, fibres->spectra.flux);
+  cubix_fibres_multiply(fibres, 0, cube, fibres->spectra.flux);
   cube->n_x = fibres->ins->n_x;
   cube->n_y = fibres->ins->n_y;
   CUBIX_TRY(cubix_cube_hold(cube, cube->lambda_first, cube->n_lambda));
-  cubix_sparse_apply(fibres->rebuild, fibres->spectra.flux, n_k, cube->flux);
+  cubix_fibres_multiply(fibres, 1, &fibres->spectra, cube->flux);
 done:
   return status;
 }
@@ -191,8 +223,8 @@ int cubix_fibres_sums(struct cubix_sums *seen, const struct cubix_fibres *fibres
   CUBIX_TRY(cubix_sums_like(seen, painted));
   CUBIX_ALLOC(spectra, fibres->n_spectrum);
   for (int i = 0; i < cubix_sums_n(painted); i++) {
-    cubix_sparse_apply_one(fibres->sample, cubix_sums_image(painted, i), spectra);
-    cubix_sparse_apply_one(fibres->rebuild, spectra, cubix_sums_image(seen, i));
+    cubix_sparse_apply_one(fibres->group->sample, cubix_sums_image(painted, i), spectra);
+    cubix_sparse_apply_one(fibres->group->rebuild, spectra, cubix_sums_image(seen, i));
   }
 done:
   free(spectra);
@@ -231,8 +263,11 @@ double cubix_fibres_bytes(const struct cubix_instrument *painted, double n_chann
 void cubix_fibres_free(struct cubix_fibres *fibres)
 {
   if (!fibres) return;
-  cubix_sparse_free(fibres->sample);
-  cubix_sparse_free(fibres->rebuild);
+  for (int g = 0; fibres->group && g < fibres->n_group; g++) {
+    cubix_sparse_free(fibres->group[g].sample);
+    cubix_sparse_free(fibres->group[g].rebuild);
+  }
+  free(fibres->group);
   free(fibres->spectra.flux);
   free(fibres);
 }

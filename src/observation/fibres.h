@@ -1,6 +1,6 @@
 /* fibres.h -- the field sampled by a bundle of fibres, and a cube rebuilt from their spectra.
  *
- * Both are linear, and the same for every channel: spectra = S painted, cube = W spectra. */
+ * Both are linear: spectra = S painted, cube = W spectra, with matrices that a group of channels shares. */
 #ifndef CUBIX_FIBRES_H
 #define CUBIX_FIBRES_H
 
@@ -13,11 +13,17 @@
 extern "C" {
 #endif
 
-struct cubix_fibres {
-  const struct cubix_instrument *ins;      /* with the cube's spaxels; borrowed */
-  int n_spectrum;
+/* Channels whose cores are at the same places. */
+struct cubix_fibre_group {
+  int first;                               /* its first channel, of all; the last is before the next group's */
   struct cubix_sparse *sample;             /* S: [n_spectrum] x spaxels of the painted field */
   struct cubix_sparse *rebuild;            /* W: spaxels of the cube x [n_spectrum] */
+};
+
+struct cubix_fibres {
+  const struct cubix_instrument *ins;      /* with the cube's spaxels; borrowed */
+  int n_spectrum, n_group;
+  struct cubix_fibre_group *group;         /* [n_group + 1] in the order of channels; the last: first = n_lambda */
   struct cubix_cube spectra;               /* noise-free flux in the cores, as a cube of [1][n_spectrum] spaxels */
 };
 
@@ -26,6 +32,16 @@ struct cubix_fibres {
  *  @param deposit  how stars are painted
  *  @param[out] fibres owned by the caller */
 int cubix_fibres_open(struct cubix_fibres **fibres, const struct cubix_instrument *ins, enum cubix_Deposit deposit);
+/** The group of channel k, of all channels.  Local. */
+const struct cubix_fibre_group *cubix_fibres_group(const struct cubix_fibres *fibres, int k);
+/** The group of a channel of a cube, counted in the cube.  Local.
+ *  @param[out] n  how many channels of the cube, this one first, are in it */
+const struct cubix_fibre_group *cubix_fibres_part(const struct cubix_fibres *fibres, const struct cubix_cube *cube,
+                                                  size_t at, size_t *n);
+/** out = S in, or W in, each channel by its group's matrix.  Local; all threads.
+ *  @param rebuild 0: S, 1: W  @param in its flux and channels  @param[out] out the same channels */
+void cubix_fibres_multiply(const struct cubix_fibres *fibres, int rebuild, const struct cubix_cube *in,
+                           cubix_real *out);
 /** The spectra of the painted field after the PSF, and the cube rebuilt from them.  Local; all threads.
  *  @param[in,out] cube  without margin; its spaxels become those of the cube, also of its maps
  *  Source: doc/math.md section 9. */

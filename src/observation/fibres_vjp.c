@@ -15,12 +15,13 @@ static int check(const struct cubix_fibres *fibres, const struct cubix_cube *pai
                  size_t n)
 {
   int status = CUBIX_OK;
-  CUBIX_CHECK(!painted->margin && spaxels(painted) == fibres->sample->n_col && spaxels(seen) == n &&
+  const size_t n_painted = fibres->group->sample->n_col;
+  CUBIX_CHECK(!painted->margin && spaxels(painted) == n_painted && spaxels(seen) == n &&
                   painted->lambda_first == seen->lambda_first && painted->n_lambda == seen->n_lambda,
               CUBIX_EFAIL,
               "derivatives through fibres need a painted field of %zu spaxels without margin and %zu of what is seen, "
               "with the same channels, not %d x %d with %d and %d x %d",
-              fibres->sample->n_col, n, painted->n_x, painted->n_y, painted->margin, seen->n_x, seen->n_y);
+              n_painted, n, painted->n_x, painted->n_y, painted->margin, seen->n_x, seen->n_y);
 done:
   return status;
 }
@@ -32,13 +33,18 @@ static struct cubix_cube spectra_like(const struct cubix_fibres *fibres, const s
   };
 }
 
-/* out = a^T in */
-static int apply_back(const struct cubix_sparse *a, const struct cubix_cube *in, struct cubix_cube *out)
+/* out = S^T in, or W^T in. */
+static int apply_back(const struct cubix_fibres *fibres, int rebuild, const struct cubix_cube *in,
+                      struct cubix_cube *out)
 {
   int status = CUBIX_OK;
   struct cubix_sparse *back = NULL;
-  CUBIX_TRY(cubix_sparse_transpose(&back, a));
-  cubix_sparse_apply(back, in->flux, (size_t)in->n_lambda, out->flux);
+  for (size_t at = 0, n; at < (size_t)in->n_lambda; at += n) {
+    const struct cubix_fibre_group *group = cubix_fibres_part(fibres, in, at, &n);
+    cubix_sparse_free(back);
+    CUBIX_TRY(cubix_sparse_transpose(&back, rebuild ? group->rebuild : group->sample));
+    cubix_sparse_apply(back, in->flux, (size_t)in->n_lambda, at, n, out->flux);
+  }
 done:
   cubix_sparse_free(back);
   return status;
@@ -48,8 +54,8 @@ int cubix_fibres_sample_vjp(const struct cubix_fibres *fibres, const struct cubi
                             struct cubix_cube *painted_bar)
 {
   int status = CUBIX_OK;
-  CUBIX_TRY(check(fibres, painted_bar, spectra_bar, fibres->sample->n_row));
-  CUBIX_TRY(apply_back(fibres->sample, spectra_bar, painted_bar));
+  CUBIX_TRY(check(fibres, painted_bar, spectra_bar, (size_t)fibres->n_spectrum));
+  CUBIX_TRY(apply_back(fibres, 0, spectra_bar, painted_bar));
 done:
   return status;
 }
@@ -59,10 +65,10 @@ int cubix_fibres_apply_vjp(const struct cubix_fibres *fibres, const struct cubix
 {
   int status = CUBIX_OK;
   struct cubix_cube spectra_bar = spectra_like(fibres, cube_bar);
-  CUBIX_TRY(check(fibres, painted_bar, cube_bar, fibres->rebuild->n_row));
+  CUBIX_TRY(check(fibres, painted_bar, cube_bar, fibres->group->rebuild->n_row));
   CUBIX_TRY(cubix_cube_hold(&spectra_bar, cube_bar->lambda_first, cube_bar->n_lambda));
-  CUBIX_TRY(apply_back(fibres->rebuild, cube_bar, &spectra_bar));
-  CUBIX_TRY(apply_back(fibres->sample, &spectra_bar, painted_bar));
+  CUBIX_TRY(apply_back(fibres, 1, cube_bar, &spectra_bar));
+  CUBIX_TRY(apply_back(fibres, 0, &spectra_bar, painted_bar));
 done:
   free(spectra_bar.flux);
   return status;
@@ -72,8 +78,8 @@ int cubix_fibres_sample_jvp(const struct cubix_fibres *fibres, const struct cubi
                             struct cubix_cube *spectra_dot)
 {
   int status = CUBIX_OK;
-  CUBIX_TRY(check(fibres, painted_dot, spectra_dot, fibres->sample->n_row));
-  cubix_sparse_apply(fibres->sample, painted_dot->flux, (size_t)painted_dot->n_lambda, spectra_dot->flux);
+  CUBIX_TRY(check(fibres, painted_dot, spectra_dot, (size_t)fibres->n_spectrum));
+  cubix_fibres_multiply(fibres, 0, painted_dot, spectra_dot->flux);
 done:
   return status;
 }
@@ -83,10 +89,10 @@ int cubix_fibres_apply_jvp(const struct cubix_fibres *fibres, const struct cubix
 {
   int status = CUBIX_OK;
   struct cubix_cube spectra_dot = spectra_like(fibres, cube_dot);
-  CUBIX_TRY(check(fibres, painted_dot, cube_dot, fibres->rebuild->n_row));
+  CUBIX_TRY(check(fibres, painted_dot, cube_dot, fibres->group->rebuild->n_row));
   CUBIX_TRY(cubix_cube_hold(&spectra_dot, cube_dot->lambda_first, cube_dot->n_lambda));
   CUBIX_TRY(cubix_fibres_sample_jvp(fibres, painted_dot, &spectra_dot));
-  cubix_sparse_apply(fibres->rebuild, spectra_dot.flux, (size_t)cube_dot->n_lambda, cube_dot->flux);
+  cubix_fibres_multiply(fibres, 1, &spectra_dot, cube_dot->flux);
 done:
   free(spectra_dot.flux);
   return status;

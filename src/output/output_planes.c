@@ -90,12 +90,13 @@ static void strip_noise(const struct cubix_noise *noise, enum cubix_plane plane,
 static int rebuild_noisy(double *value, const struct cubix_result *result, enum cubix_plane plane, int k0, int n_k)
 {
   int status = CUBIX_OK;
-  const struct cubix_sparse *rebuild = result->fibres->rebuild;
   const int variance = plane != CUBIX_PLANE_DATA;
   double *flux = NULL, *recorded = NULL;
-  CUBIX_ALLOC(flux, rebuild->n_col);
-  CUBIX_ALLOC(recorded, rebuild->n_col);
-  for (int k = k0; k < k0 + n_k; k++, value += rebuild->n_row) {
+  CUBIX_ALLOC(flux, result->fibres->n_spectrum);
+  CUBIX_ALLOC(recorded, result->fibres->n_spectrum);
+  for (int k = k0, n_spaxel; k < k0 + n_k; k++, value += n_spaxel) {
+    const struct cubix_sparse *rebuild = cubix_fibres_group(result->fibres, k)->rebuild;
+    n_spaxel = (int)rebuild->n_row;
     cubix_rss_channel(recorded, flux, result, k, variance);
     for (size_t p = 0; p < rebuild->n_row; p++) {
       double sum = 0;
