@@ -114,10 +114,9 @@ done:
   return status;
 }
 
-/* Rows per bin of every column. */
-static void count_values(void *state, const struct cubix_values *columns)
+/* Rows per bin of every column, or per part of what is left of its range. */
+static inline __attribute__((always_inline)) void count(struct work *w, const struct cubix_values *columns, int parts)
 {
-  struct work *w = state;
   const struct search *s = w->s;
   const size_t n_cell = (size_t)columns->n_c * N_BIN;
   int64_t *mine = w->mine, *all = w->all;
@@ -125,7 +124,10 @@ static void count_values(void *state, const struct cubix_values *columns)
   for (size_t i = 0; i < columns->n; i++) {
     if (columns->use && !columns->use[i]) continue;
     for (int c = 0; c < columns->n_c; c++) {
-      int64_t bin = c * N_BIN + bin_of(&s[c], columns->x[i * (size_t)columns->n_c + (size_t)c]);
+      const double x = columns->x[i * (size_t)columns->n_c + (size_t)c];
+      const uint64_t key = parts ? key_of(x) : 0;
+      if (parts && !is_between(&s[c], key)) continue;
+      const int64_t bin = c * N_BIN + (parts ? (int64_t)((key - s[c].lo) >> s[c].shift) : bin_of(&s[c], x));
       mine[bin]++;
       if (columns->weight) all[bin] += cubix_values_weight(columns, i);
     }
@@ -133,25 +135,8 @@ static void count_values(void *state, const struct cubix_values *columns)
   if (!columns->weight) memcpy(all, mine, n_cell * sizeof *all);
 }
 
-/* Rows per part of what is left of every column's range. */
-static void count_parts(void *state, const struct cubix_values *columns)
-{
-  struct work *w = state;
-  const struct search *s = w->s;
-  const size_t n_cell = (size_t)columns->n_c * N_BIN;
-  int64_t *mine = w->mine, *all = w->all;
-#pragma omp parallel for schedule(static) reduction(+ : mine[:n_cell], all[:n_cell]) if (columns->n > FEW)
-  for (size_t i = 0; i < columns->n; i++) {
-    if (columns->use && !columns->use[i]) continue;
-    for (int c = 0; c < columns->n_c; c++) {
-      const uint64_t key = key_of(columns->x[i * (size_t)columns->n_c + (size_t)c]);
-      if (!is_between(&s[c], key)) continue;
-      const size_t bin = (size_t)c * N_BIN + ((key - s[c].lo) >> s[c].shift);
-      mine[bin]++;
-      all[bin] += cubix_values_weight(columns, i);
-    }
-  }
-}
+static void count_values(void *state, const struct cubix_values *columns) { count(state, columns, 0); }
+static void count_parts(void *state, const struct cubix_values *columns) { count(state, columns, 1); }
 
 static int count_rows(struct work *w, cubix_take *count, const struct cubix_rows *rows)
 {

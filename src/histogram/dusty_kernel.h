@@ -9,11 +9,7 @@
  * time.  Then a velocity costs three broadcasts, and each vector of the template, which is loaded once, three
  * multiply-adds. */
 #define MULTIPLY_N (CUBIX_TILE / MULTIPLY_WIDTH / MULTIPLY_SPLIT)
-#define MULTIPLY_JOIN_(a, b) a##b
-#define MULTIPLY_JOIN(a, b) MULTIPLY_JOIN_(a, b)
-#define MULTIPLY_VECTOR MULTIPLY_JOIN(MULTIPLY_NAME, _vector)
-
-typedef float MULTIPLY_VECTOR __attribute__((vector_size(4 * MULTIPLY_WIDTH)));
+#include "histogram/kernel_begin.h"
 
 /* Items of one template, d [nodes][CUBIX_TILE]; the n_next cache lines from next on will be wanted afterwards. */
 MULTIPLY_TARGET static void MULTIPLY_NAME(const struct cubix_dusty_item *restrict item, size_t n_item,
@@ -61,11 +57,4 @@ MULTIPLY_TARGET static void MULTIPLY_NAME(const struct cubix_dusty_item *restric
   }
 }
 
-#undef MULTIPLY_VECTOR
-#undef MULTIPLY_JOIN
-#undef MULTIPLY_JOIN_
-#undef MULTIPLY_N
-#undef MULTIPLY_NAME
-#undef MULTIPLY_TARGET
-#undef MULTIPLY_WIDTH
-#undef MULTIPLY_SPLIT
+#include "histogram/kernel_end.h"

@@ -11,11 +11,7 @@
  * nodes of a template stay while the panel's blocks of that template pass by. Meanwhile the next
  * template's nodes are called for, a few lines with each block. */
 #define MULTIPLY_N (CUBIX_TILE / MULTIPLY_WIDTH)
-#define MULTIPLY_JOIN_(a, b) a##b
-#define MULTIPLY_JOIN(a, b) MULTIPLY_JOIN_(a, b)
-#define MULTIPLY_VECTOR MULTIPLY_JOIN(MULTIPLY_NAME, _vector)
-
-typedef float MULTIPLY_VECTOR __attribute__((vector_size(4 * MULTIPLY_WIDTH)));
+#include "histogram/kernel_begin.h"
 
 /* Blocks of one template, d [nodes][CUBIX_TILE]; the n_next cache lines from next on will be wanted afterwards. */
 MULTIPLY_TARGET static void MULTIPLY_NAME(const struct cubix_item *restrict item, size_t n_item,
@@ -52,11 +48,4 @@ MULTIPLY_TARGET static void MULTIPLY_NAME(const struct cubix_item *restrict item
   }
 }
 
-#undef MULTIPLY_VECTOR
-#undef MULTIPLY_JOIN
-#undef MULTIPLY_JOIN_
-#undef MULTIPLY_N
-#undef MULTIPLY_NAME
-#undef MULTIPLY_TARGET
-#undef MULTIPLY_WIDTH
-#undef MULTIPLY_CHAIN
+#include "histogram/kernel_end.h"

@@ -10,9 +10,7 @@
  * cache, as in multiply_kernel.h.  What the registers hold is then added up across, four registers
  * at a time. */
 #define MULTIPLY_N (CUBIX_TILE / MULTIPLY_WIDTH)
-#define MULTIPLY_JOIN_(a, b) a##b
-#define MULTIPLY_JOIN(a, b) MULTIPLY_JOIN_(a, b)
-#define MULTIPLY_VECTOR MULTIPLY_JOIN(MULTIPLY_NAME, _vector)
+#include "histogram/kernel_begin.h"
 #define MULTIPLY_DOTS MULTIPLY_JOIN(MULTIPLY_NAME, _dots)
 #define MULTIPLY_BASIS MULTIPLY_JOIN(MULTIPLY_NAME, _basis)
 #define MULTIPLY_ACROSS MULTIPLY_JOIN(MULTIPLY_NAME, _across)
@@ -27,7 +25,6 @@
   a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12, d + 12
 #endif
 
-typedef float MULTIPLY_VECTOR __attribute__((vector_size(4 * MULTIPLY_WIDTH)));
 typedef int MULTIPLY_MASK __attribute__((vector_size(4 * MULTIPLY_WIDTH)));
 
 /* Sums of four registers, each over its floats, in the order of (0 + 2) + (1 + 3) in each quarter,
@@ -127,10 +124,4 @@ MULTIPLY_TARGET static void MULTIPLY_BASIS(const struct cubix_item *restrict ite
 #undef MULTIPLY_ACROSS
 #undef MULTIPLY_BASIS
 #undef MULTIPLY_DOTS
-#undef MULTIPLY_VECTOR
-#undef MULTIPLY_JOIN
-#undef MULTIPLY_JOIN_
-#undef MULTIPLY_N
-#undef MULTIPLY_NAME
-#undef MULTIPLY_TARGET
-#undef MULTIPLY_WIDTH
+#include "histogram/kernel_end.h"
