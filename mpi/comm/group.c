@@ -13,12 +13,23 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/h5version.h"
 #include "base/log.h"
 
 static struct cubix_group all = { .comm = MPI_COMM_NULL, .meeting = MPI_COMM_NULL, .size = 1, .local_size = 1 };
 static const struct cubix_group *group = &all;
 static int began;                 /* MPI was started here, not by the host */
 static int one_thread;            /* the host started MPI for a single thread */
+
+/* The same on all ranks. */
+static int check_libraries(const struct cubix_group *g)
+{
+  int status = cubix_h5version_check(), worst;
+  MPI_Allreduce(&status, &worst, 1, MPI_INT, MPI_MAX, g->comm);
+  CUBIX_CHECK(status || !worst, CUBIX_EFAIL, "another rank has an HDF5 that CUBIX was not compiled for");
+done:
+  return status;
+}
 
 int cubix_mpi_group_init(struct cubix_group *g, MPI_Comm comm)
 {
@@ -35,6 +46,7 @@ int cubix_mpi_group_init(struct cubix_group *g, MPI_Comm comm)
   g->local_root = g->rank;
   MPI_Bcast(&g->local_root, 1, MPI_INT, 0, node);
   MPI_Comm_free(&node);
+  CUBIX_TRY(check_libraries(g));
 done:
   if (status) cubix_mpi_group_free(g);
   return status;

@@ -33,7 +33,8 @@ int cubix_mpi_begin(int *argc, char ***argv);
  *  @return the exit status that belongs to status */
 int cubix_mpi_finish(int status);
 /** A group of the ranks of a communicator, which is duplicated.  Collective over it.
- *  @param[out] group free it with cubix_mpi_group_free */
+ *  @param[out] group free it with cubix_mpi_group_free
+ *  Errors: CUBIX_EFAIL, on all ranks, where some rank has an HDF5 that CUBIX was not compiled for. */
 int cubix_mpi_group_init(struct cubix_group *group, MPI_Comm comm);
 void cubix_mpi_group_free(struct cubix_group *group);
 /** Set the group that collective functions mean from now on.  Local.

@@ -19,6 +19,12 @@ module cubix
   private
   public :: cubix_t, cubix_open, cubix_set, cubix_units, cubix_put, cubix_forward, cubix_shape, cubix_wavelengths
   public :: cubix_get, cubix_write, cubix_close, cubix_unit_of, cubix_message
+  public :: cubix_on_stars, cubix_on_dust, cubix_on_light, cubix_on_cube
+  public :: cubix_star_function, cubix_dust_function, cubix_light_function, cubix_cube_function
+  public :: cubix_painted, cubix_observed, cubix_writing
+
+  !> When a function for cubes is called.
+  integer, parameter :: cubix_painted = 0, cubix_observed = 1, cubix_writing = 2
 
   type :: cubix_t
     private
@@ -32,7 +38,61 @@ module cubix
     module procedure get_cube, get_map
   end interface cubix_get
 
+  !> Functions of the program that forward and write call, with bind(c), as <cubix/insitu.h> describes them.  What they
+  !> return other than 0 ends the call.
+  abstract interface
+    integer(c_int) function cubix_star_function(host, n, position, velocity, age, metallicity, mass) bind(c)
+      import :: c_int, c_ptr, c_size_t, c_double
+      type(c_ptr), value :: host
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: position(3, n), velocity(3, n), age(n), metallicity(n)
+      real(c_double), intent(inout) :: mass(n)
+    end function cubix_star_function
+    integer(c_int) function cubix_dust_function(host, n, position, a_v) bind(c)
+      import :: c_int, c_ptr, c_size_t, c_double
+      type(c_ptr), value :: host
+      integer(c_size_t), value :: n
+      real(c_double), intent(in) :: position(3, n)
+      real(c_double), intent(inout) :: a_v(n)
+    end function cubix_dust_function
+    !> Of star i, where the first is 0, in the channels first .. first + n_lambda - 1, likewise.
+    integer(c_int) function cubix_light_function(host, i, first, n_lambda, flux) bind(c)
+      import :: c_int, c_ptr, c_size_t, c_double
+      type(c_ptr), value :: host
+      integer(c_size_t), value :: i
+      integer(c_int), value :: first, n_lambda
+      real(c_double), intent(inout) :: flux(n_lambda)
+    end function cubix_light_function
+    integer(c_int) function cubix_cube_function(host, n_y, n_x, margin, first, n_lambda, flux) bind(c)
+      import :: c_int, c_ptr, c_float
+      type(c_ptr), value :: host
+      integer(c_int), value :: n_y, n_x, margin, first, n_lambda
+      real(c_float), intent(inout) :: flux(n_lambda, n_x, n_y)
+    end function cubix_cube_function
+  end interface
+
   interface
+    integer(c_int) function c_on_stars(handle, f, host) bind(c, name='cubix_insitu_on_stars')
+      import :: c_int, c_ptr, c_funptr
+      type(c_ptr), value :: handle, host
+      type(c_funptr), value :: f
+    end function c_on_stars
+    integer(c_int) function c_on_dust(handle, f, host) bind(c, name='cubix_insitu_on_dust')
+      import :: c_int, c_ptr, c_funptr
+      type(c_ptr), value :: handle, host
+      type(c_funptr), value :: f
+    end function c_on_dust
+    integer(c_int) function c_on_light(handle, f, host) bind(c, name='cubix_insitu_on_light')
+      import :: c_int, c_ptr, c_funptr
+      type(c_ptr), value :: handle, host
+      type(c_funptr), value :: f
+    end function c_on_light
+    integer(c_int) function c_on_cube(handle, when, f, host) bind(c, name='cubix_insitu_on_cube')
+      import :: c_int, c_ptr, c_funptr
+      type(c_ptr), value :: handle, host
+      integer(c_int), value :: when
+      type(c_funptr), value :: f
+    end function c_on_cube
     integer(c_int) function c_open(handle, comm, path, text) bind(c, name='cubix_insitu_open_f')
       import :: c_int, c_ptr, c_char
       type(c_ptr), intent(out) :: handle
@@ -209,6 +269,55 @@ contains
     character(*), intent(in) :: files
     status = c_write(cubix%handle, c_string(files))
   end function cubix_write
+
+  !> From now on forward calls f, with host; without f nothing is called any more.
+  integer function cubix_on_stars(cubix, f, host) result(status)
+    type(cubix_t), intent(in) :: cubix
+    procedure(cubix_star_function), optional :: f
+    type(c_ptr), intent(in), optional :: host
+    type(c_funptr) :: at
+    at = c_null_funptr
+    if (present(f)) at = c_funloc(f)
+    status = c_on_stars(cubix%handle, at, host_of(host))
+  end function cubix_on_stars
+
+  integer function cubix_on_dust(cubix, f, host) result(status)
+    type(cubix_t), intent(in) :: cubix
+    procedure(cubix_dust_function), optional :: f
+    type(c_ptr), intent(in), optional :: host
+    type(c_funptr) :: at
+    at = c_null_funptr
+    if (present(f)) at = c_funloc(f)
+    status = c_on_dust(cubix%handle, at, host_of(host))
+  end function cubix_on_dust
+
+  integer function cubix_on_light(cubix, f, host) result(status)
+    type(cubix_t), intent(in) :: cubix
+    procedure(cubix_light_function), optional :: f
+    type(c_ptr), intent(in), optional :: host
+    type(c_funptr) :: at
+    at = c_null_funptr
+    if (present(f)) at = c_funloc(f)
+    status = c_on_light(cubix%handle, at, host_of(host))
+  end function cubix_on_light
+
+  !> when: cubix_painted, cubix_observed or cubix_writing
+  integer function cubix_on_cube(cubix, when, f, host) result(status)
+    type(cubix_t), intent(in) :: cubix
+    integer, intent(in) :: when
+    procedure(cubix_cube_function), optional :: f
+    type(c_ptr), intent(in), optional :: host
+    type(c_funptr) :: at
+    at = c_null_funptr
+    if (present(f)) at = c_funloc(f)
+    status = c_on_cube(cubix%handle, int(when, c_int), at, host_of(host))
+  end function cubix_on_cube
+
+  pure type(c_ptr) function host_of(host)
+    type(c_ptr), intent(in), optional :: host
+    host_of = c_null_ptr
+    if (present(host)) host_of = host
+  end function host_of
 
   subroutine cubix_close(cubix)
     type(cubix_t), intent(inout) :: cubix

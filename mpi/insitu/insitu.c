@@ -34,6 +34,10 @@ struct cubix_insitu {
   struct cubix_insitu_columns columns;
   cubix_insitu_star_function *stars;
   void *stars_host;
+  cubix_insitu_dust_function *dust;
+  void *dust_host;
+  cubix_insitu_light_function *light;
+  void *light_host;
   cubix_insitu_cube_function *cube[3];      /* [enum cubix_insitu_when] */
   void *cube_host[3];
 };
@@ -45,6 +49,18 @@ static int call_stars(void *host, struct cubix_slab *slab)
   const struct cubix_insitu *cubix = host;
   return cubix->stars(cubix->stars_host, slab->n, slab->position, slab->velocity, slab->age, slab->metallicity,
                       slab->mass_formed);
+}
+
+static int call_dust(void *host, struct cubix_slab *slab)
+{
+  const struct cubix_insitu *cubix = host;
+  return cubix->dust(cubix->dust_host, slab->n, slab->position, slab->screen);
+}
+
+static int call_light(void *host, size_t i, int first, int n_lambda, double *flux)
+{
+  const struct cubix_insitu *cubix = host;
+  return cubix->light(cubix->light_host, i, first, n_lambda, flux);
 }
 
 static int call_cube(const struct cubix_insitu *cubix, enum cubix_insitu_when when, struct cubix_cube *cube)
@@ -62,6 +78,8 @@ static void hang(struct cubix_insitu *cubix)
   if (!cubix->pipe) return;
   cubix->pipe->hooks = (struct cubix_hooks){ .host = cubix,
                                              .stars = cubix->stars ? call_stars : NULL,
+                                             .dust = cubix->dust ? call_dust : NULL,
+                                             .light = cubix->light ? call_light : NULL,
                                              .painted = cubix->cube[CUBIX_INSITU_PAINTED] ? call_painted : NULL,
                                              .observed = cubix->cube[CUBIX_INSITU_OBSERVED] ? call_observed : NULL,
                                              .writing = cubix->cube[CUBIX_INSITU_WRITING] ? call_writing : NULL };
@@ -71,6 +89,22 @@ int cubix_insitu_on_stars(struct cubix_insitu *cubix, cubix_insitu_star_function
 {
   cubix->stars = function;
   cubix->stars_host = host;
+  hang(cubix);
+  return CUBIX_OK;
+}
+
+int cubix_insitu_on_dust(struct cubix_insitu *cubix, cubix_insitu_dust_function *function, void *host)
+{
+  cubix->dust = function;
+  cubix->dust_host = host;
+  hang(cubix);
+  return CUBIX_OK;
+}
+
+int cubix_insitu_on_light(struct cubix_insitu *cubix, cubix_insitu_light_function *function, void *host)
+{
+  cubix->light = function;
+  cubix->light_host = host;
   hang(cubix);
   return CUBIX_OK;
 }

@@ -77,10 +77,22 @@ typedef int cubix_insitu_star_function(void *host, size_t n, const double *posit
  *  @param margin  spaxels on every side beyond the field, whose light the PSF brings in
  *  @param[in,out] flux [n_y][n_x][n_lambda] 10^FluxUnit erg/s/cm2/AA, margin included */
 typedef int cubix_insitu_cube_function(void *host, int n_y, int n_x, int margin, int first, int n_lambda, float *flux);
+/** Dust of the host's own in front of stars, beside what Dust gas finds, by the law of the parameters (DustLaw): with
+ * Dust screen or gas.
+ *  @param position [n][3] kpc, on the sky
+ *  @param[in,out] a_v [n] mag, A(V) in front of each star: to be added to */
+typedef int cubix_insitu_dust_function(void *host, size_t n, const double *position, double *a_v);
+/** Light of the host's own from star i (of those that this rank has put), which is spread over spaxels as that of the
+ * star is, and goes through DustScreen, PSF and noise.  It is called for stars in or about the field, for one range of
+ * channels after another.
+ *  @param[in,out] flux [n_lambda] 10^FluxUnit erg/s/cm2/AA in the channels from first on, as observed; 0 at first */
+typedef int cubix_insitu_light_function(void *host, size_t i, int first, int n_lambda, double *flux);
 enum cubix_insitu_when { CUBIX_INSITU_PAINTED, CUBIX_INSITU_OBSERVED, CUBIX_INSITU_WRITING };
 
 /** From now on call these; NULL: none.  Local. */
 int cubix_insitu_on_stars(struct cubix_insitu *cubix, cubix_insitu_star_function *function, void *host);
+int cubix_insitu_on_dust(struct cubix_insitu *cubix, cubix_insitu_dust_function *function, void *host);
+int cubix_insitu_on_light(struct cubix_insitu *cubix, cubix_insitu_light_function *function, void *host);
 /** @param when  after painting; after the PSF; once before the first get or write of a cube */
 int cubix_insitu_on_cube(struct cubix_insitu *cubix, enum cubix_insitu_when when, cubix_insitu_cube_function *function,
                          void *host);

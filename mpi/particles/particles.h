@@ -48,6 +48,7 @@ struct cubix_particles {
   size_t n_star_chunk;            /* chunks of the file; what ResampleYoung makes comes behind them, */
   size_t n_young_rows;            /* in chunks of so many; 0: none, or all stars stay in memory */
   int told;                       /* 1: that its stars are fast */
+  int dusty;                      /* 1: a host puts dust in front of them, too */
   struct cubix_columns *columns;  /* the dust in front of them (screens.h), borrowed; NULL: none */
   int keep_screens;               /* 1: A(V) in front of the stars of all chunks has room: it is found once, */
   double *screen;                 /* and kept here, chunk after chunk; NULL: not yet */

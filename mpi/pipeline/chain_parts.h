@@ -112,8 +112,9 @@ int cubix_chain_hold_seen(const struct cubix_chain *chain, struct cubix_cube *cu
                           const struct cubix_chain_piece *piece);
 /** Copy a piece's channels out of a cube that holds more of them, with the same spaxels.  Local. */
 void cubix_chain_cut(struct cubix_cube *part, const struct cubix_cube *cube);
-/** Copy them back.  Local. */
+/** Copy them back, or add them.  Local. */
 void cubix_chain_join(struct cubix_cube *cube, const struct cubix_cube *part);
+void cubix_chain_add(struct cubix_cube *cube, const struct cubix_cube *part);
 /** Send the values of a piece from its owner to all; add up those of all on its owner.
  * Collective. */
 void cubix_chain_spread(struct cubix_cube *part, int owner);

@@ -80,6 +80,15 @@ void cubix_chain_join(struct cubix_cube *cube, const struct cubix_cube *part)
     memcpy(cube->flux + s * stride + at, part->flux + s * n, n * sizeof *part->flux);
 }
 
+void cubix_chain_add(struct cubix_cube *cube, const struct cubix_cube *part)
+{
+  const size_t n = (size_t)part->n_lambda, stride = (size_t)cube->n_lambda,
+               at = (size_t)(part->lambda_first - cube->lambda_first);
+#pragma omp parallel for schedule(static)
+  for (size_t s = 0; s < (size_t)part->n_x * (size_t)part->n_y; s++)
+    for (size_t k = 0; k < n; k++) cube->flux[s * stride + at + k] += part->flux[s * n + k];
+}
+
 static MPI_Datatype real(void) { return sizeof(cubix_real) == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT; }
 
 /* MPI's counts are int. */

@@ -254,7 +254,7 @@ static int guess_engine(struct cubix_memory_job *j)
                                  .n_row = tables->n_row,
                                  .n_rank = j->n_rank,
                                  .pchip = tables->pchip,
-                                 .dust = j->par->Dust == CUBIX_Dust_gas,
+                                 .dust = j->par->Dust == CUBIX_Dust_gas || (j->particles && j->particles->dusty),
                                  .keeping = strcmp(j->par->TemplateCache, "none") != 0,
                                  .rates = { cubix_mpi_max(rank.direct), cubix_mpi_max(rank.fill),
                                             cubix_mpi_max(rank.multiply), 0 } };

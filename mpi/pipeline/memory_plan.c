@@ -95,7 +95,7 @@ static void plan_stars(plan *p, job *j)
   const enum cubix_phase placed = owns_spaxels(j) ? CUBIX_PHASE_SHARE : used_up;
   unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
   if (j->particles->slab->smoothing_length) parts |= CUBIX_SLAB_LENGTH;
-  if (j->par->Dust == CUBIX_Dust_gas) parts |= CUBIX_SLAB_SCREEN;
+  if (j->par->Dust == CUBIX_Dust_gas || j->particles->dusty) parts |= CUBIX_SLAB_SCREEN;
   cubix_memory_add(p, "stars", cubix_slab_bytes(j->rows, parts), begin, keep ? last : chunks ? used_up : place);
   if (chunks)
     cubix_memory_add(p, "unpacked columns", cubix_mpi_reader_unpacked_bytes(j->particles->reader), begin, used_up);

@@ -63,14 +63,6 @@ void cubix_mpi_pipeline_leave(const struct cubix_pipeline *pipe, const struct cu
   if (pipe->own_group) cubix_mpi_settings_leave(before);
 }
 
-int cubix_mpi_pipeline_hook_check(int returned, const char *when)
-{
-  int status = CUBIX_OK;
-  CUBIX_CHECK(!returned, CUBIX_EFAIL, "the host's function for %s returned %d", when, returned);
-done:
-  return status;
-}
-
 int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_params *par,
                             const struct cubix_pipeline_use *use, struct cubix_stages *stages)
 {
@@ -188,6 +180,7 @@ int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab
   CUBIX_STAGE(stages, "frame",     cubix_mpi_particles_frame(pipe->particles, &pipe->frame));
   CUBIX_STAGE(stages, "scene",     cubix_pipeline_find_scene(pipe));
   if (cubix_mpi_gas_wanted(&pipe->par)) CUBIX_STAGE(stages, "gas", take_gas(pipe, stars, gas));
+  pipe->particles->dusty = hooks->dust != NULL;
   if (hooks->stars)
     CUBIX_STAGE(stages, "host",
                 cubix_mpi_pipeline_hook_check(hooks->stars(hooks->host, pipe->particles->slab), "stars"));
@@ -351,14 +344,27 @@ done:
   return status;
 }
 
-/* Each channel over its own width, through a screen of dust, and through the PSF.  After the sum with
- * Combine cube rank 0 works alone, and where nothing else follows it may have all cores. */
+/* Light of the host's own, in channels each over its own width.  After the sum with Combine cube rank 0 works alone,
+ * and where nothing else follows it may have all cores. */
+static int add_light(struct cubix_pipeline *pipe)
+{
+  int status = CUBIX_OK;
+  const struct cubix_hooks *hooks = &pipe->hooks;
+  if (pipe->engine->combine == CUBIX_COMBINE_CUBE && !pipe->use.keep_stars) cubix_mpi_take_cores();
+  cubix_cube_rescale(pipe->cube, pipe->ins);
+  if (hooks->light) CUBIX_STAGE(pipe->stages, "host", cubix_pipeline_host_light(pipe));
+  if (hooks->painted)
+    CUBIX_STAGE(pipe->stages, "host",
+                cubix_mpi_pipeline_hook_check(hooks->painted(hooks->host, pipe->cube), "the painted cube"));
+done:
+  return status;
+}
+
+/* Through a screen of dust, and through the PSF. */
 static int convolve(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK;
   struct cubix_cube *cube = pipe->cube;
-  if (pipe->engine->combine == CUBIX_COMBINE_CUBE && !pipe->use.keep_stars) cubix_mpi_take_cores();
-  cubix_cube_rescale(cube, pipe->ins);
   cubix_cube_dim(cube, &pipe->templates->tables);
   if (!pipe->use.keep_painted) return cubix_psf_apply(pipe->ins, cube);
   if (!pipe->painted) CUBIX_ALLOC(pipe->painted, 1);
@@ -384,6 +390,8 @@ static int survey(struct cubix_pipeline *pipe)
   CUBIX_STAGE(stages, "speeds",  follow_speed(pipe));
   if (pipe->par.Dust == CUBIX_Dust_gas)
     CUBIX_STAGE(stages, "columns", find_columns(pipe));
+  if (pipe->hooks.dust) CUBIX_STAGE(stages, "host", cubix_pipeline_host_dust(pipe));
+  if (pipe->hooks.light) CUBIX_STAGE(stages, "host", cubix_pipeline_host_note(pipe));
   if (pipe->par.Lines != CUBIX_Lines_none)
     CUBIX_STAGE(stages, "lines", take_lines(pipe));
   CUBIX_STAGE(stages, "place",   place(pipe));
@@ -426,9 +434,7 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
     CUBIX_STAGE(stages, "audit",
                 cubix_mpi_audit_judge(&pipe->audit, pipe->engine, pipe->basis, pipe->templates, pipe->cube));
   CUBIX_STAGE(stages, "check",   cubix_cube_check(pipe->cube, &pipe->par));
-  if (hooks->painted)
-    CUBIX_STAGE(stages, "host",
-                cubix_mpi_pipeline_hook_check(hooks->painted(hooks->host, pipe->cube), "the painted cube"));
+  CUBIX_TRY(add_light(pipe));
   CUBIX_STAGE(stages, "psf",     convolve(pipe));
   if (pipe->fibres) CUBIX_STAGE(stages, "fibres", cubix_fibres_apply(pipe->fibres, pipe->cube));
   if (hooks->observed)
@@ -484,6 +490,7 @@ void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe)
   cubix_mpi_particles_close(pipe->particles);
   cubix_lines_free(pipe->lines);
   drop_sources(pipe);
+  free(pipe->place);
   cubix_instrument_free(pipe->ins);
   cubix_mpi_settings_close(pipe->own_group);
   free(pipe);

@@ -47,6 +47,9 @@ struct cubix_pipeline_use {
 struct cubix_hooks {
   void *host;
   int (*stars)(void *host, struct cubix_slab *stars);      /* on the sky, before any light is painted */
+  int (*dust)(void *host, struct cubix_slab *stars);       /* adds to their screen [mag] */
+  /* adds to the flux of star i of this rank in these channels, 0 at first [n_lambda] */
+  int (*light)(void *host, size_t i, int first, int n_lambda, double *flux);
   int (*painted)(void *host, struct cubix_cube *cube);     /* with its margin, before the PSF */
   int (*observed)(void *host, struct cubix_cube *cube);    /* after the PSF */
   int (*writing)(void *host, struct cubix_cube *cube);     /* once, before it is written */
@@ -88,6 +91,9 @@ struct cubix_pipeline {
   size_t *shining_of;             /* [shining->n] which cell of gas or star each is */
   double v_sources;               /* of the fastest of them [km/s] */
   double line_scale;              /* what an erg/s is in a channel of mean width */
+  /* with hooks.light: where the stars of this rank are, on the sky, and how wide [kpc] */
+  double (*place)[4];             /* [n_place] */
+  size_t n_place;
   double v_max;                   /* of the fastest star in the field [km/s] */
   int made;                       /* 1: by forward; 2: and the host's function before writing was called */
   int moved;                      /* 1: v_max belongs to earlier values */

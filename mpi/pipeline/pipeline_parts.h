@@ -1,5 +1,5 @@
 /* pipeline_parts.h -- inside the pipeline: its instrument (pipeline_instrument.c), its engine
- * (pipeline_engine.c), its scene (pipeline_scene.c). */
+ * (pipeline_engine.c), its scene (pipeline_scene.c), what its host adds (pipeline_host.c). */
 #ifndef CUBIX_MPI_PIPELINE_PARTS_H
 #define CUBIX_MPI_PIPELINE_PARTS_H
 
@@ -23,5 +23,13 @@ int cubix_pipeline_choose_engine(struct cubix_pipeline *pipe);
 int cubix_pipeline_prepare_basis(struct cubix_pipeline *pipe);
 /** Log how large the prepared templates in TemplateCache will be, where there is one.  Collective. */
 int cubix_pipeline_tell_cache(struct cubix_pipeline *pipe);
+/** Call the host's function for dust, whose A(V) come beside those that the gas has in front of the stars.  Local.
+ *  Errors: CUBIX_EUSAGE with Dust none; CUBIX_EINPUT for what is no dust. */
+int cubix_pipeline_host_dust(struct cubix_pipeline *pipe);
+/** Note where the stars are, for cubix_pipeline_host_light.  Local. */
+int cubix_pipeline_host_note(struct cubix_pipeline *pipe);
+/** Call the host's function for light, and add what it gives to the painted cube.  Collective.
+ *  Errors: CUBIX_EINPUT for what is no light. */
+int cubix_pipeline_host_light(struct cubix_pipeline *pipe);
 
 #endif
