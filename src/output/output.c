@@ -27,6 +27,7 @@
 #include "cube/truth_maps.h"
 #include "observation/fibres.h"
 #include "observation/psf_sums.h"
+#include "output/output_covariance.h"
 #include "output/output_parts.h"
 #include "output/used_values.h"
 
@@ -343,6 +344,7 @@ int cubix_output_room(const struct cubix_params *par, const struct cubix_instrum
   struct cubix_disk_need *need = NULL;
   CUBIX_TRY(targets_init(target, &n, par));
   if (ins->bundle) CUBIX_TRY(cubix_output_side_check(par, rss_ending, ""));
+  CUBIX_TRY(cubix_covariance_check(par, ins));
   CUBIX_ALLOC(need, n + n_other);
   for (int i = 0; i < n; i++) {
     snprintf(need[i].path, sizeof need[i].path, "%s", target[i].path);
@@ -417,8 +419,11 @@ int cubix_output_write(const void *host, struct cubix_blocks *blocks)
   struct cubix_result whole = *(const struct cubix_result *)host, *result = &whole;
   struct cubix_output_sums maps = { .fit = NULL };
   struct target target[MAX_OUTPUT + N_TEXT] = { 0 }, rss = { 0 };
+  struct cubix_covariance *covariance = NULL;
   CUBIX_TRY(targets_init(target, &n, result->par));
   CUBIX_TRY(result_check(result, blocks));
+  CUBIX_TRY(cubix_covariance_begin(&covariance, result, blocks));
+  result->covariance = covariance;
   CUBIX_TRY(cubix_output_maps_begin(result, &maps, result->par->TruthMaps));
   for (int i = 0; i <= n + USED; i++) {
     struct target *t = &target[i];
@@ -439,6 +444,7 @@ done:
   cubix_atomic_file_discard(&rss.file);
   for (int i = 0; i <= n + USED; i++) cubix_atomic_file_discard(&target[i].file);
   cubix_output_maps_end(&maps);
+  cubix_covariance_free(covariance);
   return status;
 }
 

@@ -23,6 +23,7 @@
 #include "cube/truth_maps.h"
 #include "output/hdf5_attributes.h"
 #include "output/hdf5_sink.h"
+#include "output/output_covariance.h"
 #include "output/output_parts.h"
 #include "output/provenance.h"
 
@@ -299,6 +300,7 @@ static int draft_write(const struct cubix_result *result, const struct cubix_ato
   CUBIX_TRY(parameters_write(file, shown, result->par));
   CUBIX_TRY(provenance_write(file, shown, result));
   for (int i = 0; i < n; i++) CUBIX_TRY(part_write(file, shown, result, &part[i], plan));
+  CUBIX_TRY(cubix_covariance_hdf5(file, shown, result));
   if (result->ins->grid == CUBIX_TABLE) CUBIX_TRY(grid_write(file, shown, result));
 done:
   if (file >= 0 && H5Fclose(file) < 0 && !status) status = cubix_hdf5_failed(shown, __func__, __LINE__);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cube/truth_maps.h"
 #include "lines/gas_maps.h"
+#include "output/output_covariance.h"
 
 const struct cubix_lsf_column cubix_lsf_columns[CUBIX_N_LSF_COLUMN] = {
   { "WAVELENGTH",      "centre of the channel, in the cube's medium" },
@@ -44,7 +45,7 @@ static double bytes_of(const struct cubix_part *part, const struct cubix_params 
 double cubix_output_file_bytes(const struct cubix_params *par, const struct cubix_instrument *ins)
 {
   struct cubix_part part[CUBIX_MOST_PART];
-  double bytes = 1 << 18;                                  /* what goes into headers */
+  double bytes = (1 << 18) + cubix_covariance_bytes(par, ins);   /* what goes into headers; and that */
   for (int i = cubix_layout_parts(part, cubix_layout_fits(par, ins), par); i-- > 0;)
     bytes += bytes_of(&part[i], par, ins);
   return bytes;

@@ -72,6 +72,10 @@ int cubix_hdf5_write(const struct cubix_result *result, struct cubix_blocks *blo
  *  Errors: as those above. */
 int cubix_rss_write(const struct cubix_result *result, struct cubix_blocks *blocks,
                     const struct cubix_atomic_file *file);
+/** A block of them that rank r holds.  Rank 0.
+ *  @param what  CUBIX_BLOCK_RSS_FLUX or CUBIX_BLOCK_RSS_IVAR  @param[out] block [n_k][n_spectrum] */
+int cubix_rss_take(const struct cubix_result *result, struct cubix_blocks *blocks, int what, int r, int k0, int n_k,
+                   cubix_real *block);
 /** Bytes of that file; 0 without fibres.  Local. */
 double cubix_rss_bytes(const struct cubix_instrument *ins);
 /** What all fibres record in channel k: flux with noise, or its variance (0 without noise).  Local.

@@ -52,6 +52,23 @@ done:
   return status;
 }
 
+int cubix_rss_take(const struct cubix_result *result, struct cubix_blocks *blocks, int what, int r, int k0, int n_k,
+                   cubix_real *block)
+{
+  int status = CUBIX_OK, here = 0;
+  const struct timespec nap = { 0, 50000 };
+  if (!blocks || r == blocks->me) return cubix_rss_block(result, what, k0, n_k, block);
+  CUBIX_TRY(blocks->ask(blocks, 0, r, what, k0, n_k, block,
+                        (size_t)n_k * (size_t)result->fibres->n_spectrum * sizeof *block));
+  for (;;) {
+    status = blocks->look(blocks, 0, &here);
+    if (here) return status;
+    nanosleep(&nap, NULL);
+  }
+done:
+  return status;
+}
+
 /* Channels of all ranks.  @param[out] rows [n_spectrum][n_lambda] */
 static int collect(cubix_real *rows, const struct cubix_result *result, struct cubix_blocks *blocks, int what)
 {
@@ -64,19 +81,7 @@ static int collect(cubix_real *rows, const struct cubix_result *result, struct c
   for (int r = 0; r < (blocks ? blocks->n_rank : 1); r++) {
     const int n_k = first[r + 1] - first[r];
     if (!n_k) continue;
-    if (!blocks || r == blocks->me) {
-      CUBIX_TRY(cubix_rss_block(result, what, first[r], n_k, block));
-    } else {
-      int here = 0;
-      CUBIX_TRY(blocks->ask(blocks, 0, r, what, first[r], n_k, block, n * (size_t)n_k * sizeof *block));
-      while (!here) {
-        const struct timespec nap = { 0, 50000 };
-        const int made = blocks->look(blocks, 0, &here);
-        if (!here) nanosleep(&nap, NULL);
-        else status = made;
-      }
-      if (status) goto done;
-    }
+    CUBIX_TRY(cubix_rss_take(result, blocks, what, r, first[r], n_k, block));
     for (int k = 0; k < n_k; k++)
       for (size_t i = 0; i < n; i++) rows[i * (size_t)n_lambda + (size_t)(first[r] + k)] = block[(size_t)k * n + i];
   }

@@ -32,6 +32,7 @@
 #include "dust/extinction.h"
 #include "histogram/axis.h"
 #include "observation/psf_sums.h"
+#include "output/output_covariance.h"
 #include "output/provenance_parts.h"
 #include "physics/constants.h"
 #include "spectra/imf.h"
@@ -332,6 +333,7 @@ int cubix_provenance_init(struct cubix_facts **out, const struct cubix_result *r
   engine_facts(facts, result);
   cubix_line_facts(facts, result);
   noise_facts(facts, result->noise);
+  cubix_covariance_facts(facts, result);
   integer(facts, "FLUXUNIT", result->ins->flux_unit, "", "light is in units of 10**FLUXUNIT erg/s/cm**2");
   account_facts(facts, result->slab, result->cube, "10**FLUXUNIT erg/s/cm**2");
   warning_facts(facts);
