@@ -1,8 +1,8 @@
 /* covariance.c -- the covariance of rebuilt spaxels, and the two numbers that surveys give in its stead.
  *
- * Spectra of fibres are independent: C = W diag(v) W^T.  Two spaxels go together where a fibre gives light to both, so a
- * row has as many entries as there are spaxels within twice a weight's reach.  A row is summed in an array of all
- * spaxels, fibre by fibre in their order; the bits depend on nothing else. */
+ * Spectra of fibres are independent: C = W diag(v) W^T.  Two spaxels go together where a fibre gives light to both,
+ * so a row has as many entries as there are spaxels within twice a weight's reach.  A row is summed in an array of
+ * all spaxels, fibre by fibre in their order; the bits depend on nothing else. */
 #include "observation/covariance.h"
 
 #include <math.h>
@@ -97,7 +97,7 @@ done:
 }
 
 /* ---- rho(D) ---------------------------------------------------------------------------------- */
-/* Pairs at each distance up to `reach` columns and rows: their number and the sum of their correlations, by dx^2 + dy^2. */
+/* Pairs up to `reach` columns and rows apart: their number and the sum of their correlations, by dx^2 + dy^2. */
 struct pairs { int reach; double *number, *sum; };
 
 static double of_spaxel(const struct cubix_sparse *upper, size_t r)
@@ -123,7 +123,8 @@ static int pairs_init(struct pairs *pairs, const struct cubix_sparse *upper, int
       for (int dy = 0; dy <= reach && j + dy < n_y; dy++)
         for (int dx = dy ? -reach : 1; dx <= reach; dx++) {
           if (i + dx < 0 || i + dx >= n_x) continue;
-          const size_t r = (size_t)j * (size_t)n_x + (size_t)i, other = (size_t)(j + dy) * (size_t)n_x + (size_t)(i + dx);
+          const size_t r = (size_t)j * (size_t)n_x + (size_t)i,
+                       other = (size_t)(j + dy) * (size_t)n_x + (size_t)(i + dx);
           if (of_spaxel(upper, r) > 0 && of_spaxel(upper, other) > 0) pairs->number[dx * dx + dy * dy]++;
         }
   for (size_t r = 0; r < upper->n_row; r++)

@@ -54,10 +54,11 @@ static int list_read(int *k, int *n, const struct cubix_params *par, const struc
     char *end;
     const double lambda = strtod(at, &end);
     end += strspn(end, " \t");
-    CUBIX_CHECK(end > at && (!*end || *end == ','), CUBIX_EUSAGE,
-                "Covariance = %s (%s): \"%.20s\" is no wavelength; write survey, none, or wavelengths in AA separated by "
-                "commas, as in Covariance 4686, 6166",
-                par->Covariance, origin, at);
+    CUBIX_CHECK(
+        end > at && (!*end || *end == ','), CUBIX_EUSAGE,
+        "Covariance = %s (%s): \"%.20s\" is no wavelength; write survey, none, or wavelengths in AA separated by "
+        "commas, as in Covariance 4686, 6166",
+        par->Covariance, origin, at);
     CUBIX_CHECK(lambda >= first && lambda <= last, CUBIX_EUSAGE,
                 "Covariance = %s (%s): %g AA is outside the cube, which has %.6g .. %.6g AA", par->Covariance, origin,
                 lambda, first, last);
@@ -149,10 +150,11 @@ static int law_fit(struct cubix_covariance *a, const struct cubix_result *result
   CUBIX_TRY(cubix_covariance_fit(&a->law, upper, ins->n_x));
   a->lambda = cubix_instrument_lambda(ins, k);
   if (a->law.sigma > 0)
-    cubix_log(CUBIX_LOG_INFO,
-              "covariance at %.5g AA: spaxels D apart are correlated by exp(-D^2/(2 s^2)), s = %.3g spaxels; a square of "
-              "N spaxels, up to %d, has 1 + %.3g log10(N) times the noise of independent ones",
-              a->lambda, a->law.sigma, CUBIX_COVARIANCE_MOST_SIDE * CUBIX_COVARIANCE_MOST_SIDE, a->law.beta);
+    cubix_log(
+        CUBIX_LOG_INFO,
+        "covariance at %.5g AA: spaxels D apart are correlated by exp(-D^2/(2 s^2)), s = %.3g spaxels; a square of "
+        "N spaxels, up to %d, has 1 + %.3g log10(N) times the noise of independent ones",
+        a->lambda, a->law.sigma, CUBIX_COVARIANCE_MOST_SIDE * CUBIX_COVARIANCE_MOST_SIDE, a->law.beta);
 done:
   free(variance);
   cubix_sparse_free(upper);

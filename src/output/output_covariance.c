@@ -1,9 +1,9 @@
 /* output_covariance.c -- covariances of spaxels in files.
  *
- * MaNGA's tables GCORREL, RCORREL, ICORREL and ZCORREL (Law et al. 2016, AJ 152, 83, appendix B): a row for each pair of
- * spaxels that go together, INDXI_C1 and INDXI_C2 the column and row of one and INDXJ_C1, INDXJ_C2 those of the other,
- * from 0 on, and RHOIJ, their correlation.  A pair is there once, and a spaxel with itself; the covariance is RHOIJ over
- * the root of both IVAR in channel BBINDEX, from 0 on.  Table CORREL holds several channels alike, INDXK being the
+ * MaNGA's tables GCORREL, RCORREL, ICORREL and ZCORREL (Law et al. 2016, AJ 152, 83, appendix B): a row for each pair
+ * of spaxels that go together, INDXI_C1 and INDXI_C2 the column and row of one and INDXJ_C1, INDXJ_C2 those of the
+ * other, from 0 on, and RHOIJ, their correlation.  A pair is there once, and a spaxel with itself; the covariance is
+ * RHOIJ over the root of both IVAR in channel BBINDEX, from 0 on.  Table CORREL holds several channels alike, INDXK being the
  * channel.  The package mangadap and astropy's Covariance know these tables.
  * SAMI's image COVAR [n][5][5][n_y][n_x] (Sharp et al. 2015, MNRAS 446, 1551): covariance of a spaxel and its
  * neighbours up to two columns and rows away, over the variance of the spaxel; channel COVARLOC_i, from 0 on, and
@@ -24,7 +24,9 @@
 
 /* ---- pairs ----------------------------------------------------------------------------------- */
 enum { N_PLACE = 5, SIDE = 5, HALF = SIDE / 2 };
-static const char *const column_name[N_PLACE + 1] = { "INDXI_C1", "INDXI_C2", "INDXJ_C1", "INDXJ_C2", "INDXK", "RHOIJ" };
+static const char *const column_name[N_PLACE + 1] = {
+  "INDXI_C1", "INDXI_C2", "INDXJ_C1", "INDXJ_C2", "INDXK", "RHOIJ"
+};
 /* Rows of a table. */
 struct rows { size_t n; int *place[N_PLACE]; double *rho; };
 
@@ -44,7 +46,8 @@ static int matrix_of(struct cubix_sparse **upper, const struct cubix_result *res
 /* One pair.  MaNGA counts spaxels along columns first: the one with the lower number stands first. */
 static void row_put(struct rows *rows, int n_x, size_t r, size_t other, int k, double rho)
 {
-  const int x = (int)r % n_x, y = (int)r / n_x, u = (int)other % n_x, v = (int)other / n_x, first = x < u || (x == u && y <= v);
+  const int x = (int)r % n_x, y = (int)r / n_x, u = (int)other % n_x, v = (int)other / n_x,
+            first = x < u || (x == u && y <= v);
   const int value[N_PLACE] = { first ? x : u, first ? y : v, first ? u : x, first ? v : y, k };
   for (int c = 0; c < N_PLACE; c++) rows->place[c][rows->n] = value[c];
   rows->rho[rows->n++] = rho;
@@ -80,7 +83,8 @@ done:
 }
 
 /* ---- FITS ------------------------------------------------------------------------------------ */
-static int table_write(fitsfile *fits, const char *shown, const struct cubix_result *result, char *name, int from, int to)
+static int table_write(fitsfile *fits, const char *shown, const struct cubix_result *result, char *name, int from,
+                       int to)
 {
   int status = CUBIX_OK;
   const struct cubix_instrument *ins = result->ins;
@@ -195,9 +199,10 @@ int cubix_covariance_hdf5(hid_t file, const char *shown, const struct cubix_resu
   CUBIX_TRY(rows_fill(&rows, result, 0, result->covariance->n));
   n = rows.n;
   CUBIX_TRY_H5(group = H5Gcreate2(file, "CORREL", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-  CUBIX_TRY(cubix_hdf5_text_attribute(group, shown, "description",
-                                      "correlation RHOIJ of the noise of spaxels (column C1, row C2) I and J in channel "
-                                      "K, all from 0 on; each pair once"));
+  CUBIX_TRY(
+      cubix_hdf5_text_attribute(group, shown, "description",
+                                "correlation RHOIJ of the noise of spaxels (column C1, row C2) I and J in channel "
+                                "K, all from 0 on; each pair once"));
   CUBIX_TRY_H5(creation = H5Pcreate(H5P_DATASET_CREATE));
   CUBIX_TRY_H5(H5Pset_obj_track_times(creation, 0));       /* the same run gives the same bytes */
   CUBIX_TRY_H5(space = H5Screate_simple(1, &n, NULL));
