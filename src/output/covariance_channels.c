@@ -100,13 +100,18 @@ static void choose_bands(struct cubix_covariance *a, const struct cubix_instrume
   }
 }
 
-/* As SAMI's "optimal": the first two and the last two channels, and where fibres have moved. */
+/* As SAMI's "optimal": the first two and the last two channels, and those before and after fibres have moved, though
+ * not all of them where they move often. */
 static void choose_changes(struct cubix_covariance *a, const struct cubix_result *result)
 {
   const struct cubix_instrument *ins = result->ins;
   const int last = ins->n_lambda - 1, ends[] = { 0, 1, last - 1, last };
+  const int n_group = result->fibres->n_group, step = 1 + 2 * n_group / (MOST_MAPS - 4);
   for (int i = 0; i < 4; i++)
     if (ends[i] >= 0 && ends[i] <= last && !cubix_instrument_gap(ins, ends[i])) a->k[a->n++] = ends[i];
+  for (int g = 1; g < n_group; g += step)
+    for (int k = result->fibres->group[g].first - 1, n = 0; n < 2; n++, k++)
+      if (!cubix_instrument_gap(ins, k)) a->k[a->n++] = k;
   a->n = without_twins(a->k, a->n);
 }
 
@@ -146,7 +151,7 @@ static int law_fit(struct cubix_covariance *a, const struct cubix_result *result
   if (k < 0) goto done;
   CUBIX_ALLOC(variance, result->fibres->n_spectrum);
   CUBIX_TRY(variance_get(variance, result, blocks, k));
-  CUBIX_TRY(cubix_covariance_build(&upper, result->fibres->rebuild, variance));
+  CUBIX_TRY(cubix_covariance_build(&upper, cubix_fibres_group(result->fibres, k)->rebuild, variance));
   CUBIX_TRY(cubix_covariance_fit(&a->law, upper, ins->n_x));
   a->lambda = cubix_instrument_lambda(ins, k);
   if (a->law.sigma > 0)

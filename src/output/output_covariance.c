@@ -3,8 +3,8 @@
  * MaNGA's tables GCORREL, RCORREL, ICORREL and ZCORREL (Law et al. 2016, AJ 152, 83, appendix B): a row for each pair
  * of spaxels that go together, INDXI_C1 and INDXI_C2 the column and row of one and INDXJ_C1, INDXJ_C2 those of the
  * other, from 0 on, and RHOIJ, their correlation.  A pair is there once, and a spaxel with itself; the covariance is
- * RHOIJ over the root of both IVAR in channel BBINDEX, from 0 on.  Table CORREL holds several channels alike, INDXK being the
- * channel.  The package mangadap and astropy's Covariance know these tables.
+ * RHOIJ over the root of both IVAR in channel BBINDEX, from 0 on.  Table CORREL holds several channels alike, INDXK
+ * being the channel.  The package mangadap and astropy's Covariance know these tables.
  * SAMI's image COVAR [n][5][5][n_y][n_x] (Sharp et al. 2015, MNRAS 446, 1551): covariance of a spaxel and its
  * neighbours up to two columns and rows away, over the variance of the spaxel; channel COVARLOC_i, from 0 on, and
  * between them by interpolation. */
@@ -39,7 +39,7 @@ static void rows_free(struct rows *rows)
 static int matrix_of(struct cubix_sparse **upper, const struct cubix_result *result, int i)
 {
   const struct cubix_covariance *a = result->covariance;
-  return cubix_covariance_build(upper, result->fibres->rebuild,
+  return cubix_covariance_build(upper, cubix_fibres_group(result->fibres, a->k[i])->rebuild,
                                 a->variance + (size_t)i * (size_t)result->fibres->n_spectrum);
 }
 
