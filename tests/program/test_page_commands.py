@@ -12,11 +12,14 @@ import pytest
 from harness import BUILD, SOURCE, environment, program
 from program.page_rules import EVERYWHERE, RULES
 
-PAGES = sorted({str(p.relative_to(SOURCE)) for pattern in ("README.md", "CONTRIBUTING.md", "doc/*.md", "examples/*/README.md",
-                                                           "packaging/README.md", "python/README.md") for p in SOURCE.glob(pattern)})
-PROGRAM = re.compile(r"(?:cubix(?:-\w+)*|mpirun|srun|make|man|pip|jupyter|python3?|mpi(?:cc|cxx|fort)|mkdir|spack|conda|docker|apptainer|eb|"
+# of CHANGELOG.md only the newest is true
+PAGES = sorted({str(p.relative_to(SOURCE)) for pattern in ("README.md", "CONTRIBUTING.md", "doc/**/*.md", "examples/*/README.md",
+                                                           "packaging/README.md", "python/README.md", "src/*/README.md",
+                                                           "mpi/*/README.md", "cuda/README.md", "tests/**/README.md")
+                for p in SOURCE.glob(pattern)})
+PROGRAM = re.compile(r"(?:cubix(?:-\w+)*|mpirun|srun|make|man|pip|jupyter|python3?|cc|mpi(?:cc|cxx|fort)|mkdir|spack|conda|docker|apptainer|eb|"
                      r"(?:\.\./|\./)*(?:scripts|examples|build)/\S+|(?:\.\./)+configure)(?= |$)")
-FENCED = re.compile(r"^```(\S*)\n(.*?)^```", re.S | re.M)
+FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```", re.S | re.M)
 INDENTED = re.compile(r"(?<=\n\n)((?: {4}\S.*\n)(?: {4}.*\n|\n(?= {4}))*)")
 
 
@@ -48,7 +51,7 @@ def items(page):
 
 
 def verdict(page, text):
-    for pattern, what in RULES[page] + EVERYWHERE:
+    for pattern, what in RULES.get(page, []) + EVERYWHERE:
         if re.search(pattern, text):
             return what
     return None
@@ -56,7 +59,6 @@ def verdict(page, text):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_nothing_is_passed_over(page):
-    assert page in RULES, f"{page} has no rules in page_rules.py"
     for kind, text in items(page):
         assert verdict(page, text), f"{page}: neither run nor excused:\n{text}\n(page_rules.py says what can be done)"
 
@@ -64,13 +66,14 @@ def test_nothing_is_passed_over(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_no_rule_is_left_over(page):
     texts = [text for _, text in items(page)]
-    for k, (pattern, what) in enumerate(RULES[page]):
-        assert any(re.search(pattern, text) and not any(re.search(earlier, text) for earlier, _ in RULES[page][:k])
+    rules = RULES.get(page, [])
+    for k, (pattern, what) in enumerate(rules):
+        assert any(re.search(pattern, text) and not any(re.search(earlier, text) for earlier, _ in rules[:k])
                    for text in texts), f"{page}: {pattern!r} ({what}) is the rule of nothing"
 
 
 def test_pages_and_items():
-    assert set(RULES) == set(PAGES)
+    assert set(RULES) <= set(PAGES) and len(PAGES) > 80
     assert sum(len(items(page)) for page in PAGES) > 230
     assert items("doc/installing.md")[0] == ("shell", "scripts/quickstart.sh")
     assert ("shell", "cubix a.param OutputFile=m.fits Deposit=tsc Psf=moffat PsfFwhm=1.8 Mode=gradient ObservedFile=observed.fits "
