@@ -5,8 +5,7 @@
  * and velocities, and the histograms of the chunks added up; these are sums of integers, so neither
  * ranks nor chunks change a bit.  Who counts which stars:
  *   Combine histogram  the owner of their spaxel, to whom they travel (route.h).  It multiplies its
- *                      spaxels in all channels, and the cube goes to the owners of the channels
- *                      (owners.h).
+ *                      spaxels, and the cube goes to the owners of the channels (owners.h).
  *   Combine cube       the rank that has read them, which multiplies them into a whole cube.
  * The stars that no histogram serves are noted on the way, and painted directly in the end. Before
  * they travel the stars tell the audit what they contribute to its voxels.
@@ -83,7 +82,10 @@ static int painting_init(struct painting *p, const struct cubix_survey *survey)
   CUBIX_MPI_ALLOC(p->exponent, survey->n_spaxel);
   CUBIX_MPI_ALLOC(p->start, survey->n_spaxel + 1);
   cubix_histogram_scale(p->exponent, survey->count, survey->heaviest, survey->n_spaxel);
-  if (cubix_mpi_owners_wanted(p->engine)) CUBIX_TRY(cubix_mpi_owners_init(&p->owners, p->engine, survey));
+  /* the profiles of lines are made in all channels at once */
+  if (cubix_mpi_owners_wanted(p->engine))
+    CUBIX_TRY(cubix_mpi_owners_init(&p->owners, p->engine, survey,
+                                    p->light ? 1 : cubix_mpi_owners_groups(p->engine)));
 done:
   return status;
 }
@@ -193,17 +195,18 @@ done:
 static int paint_strips(struct cubix_cube *cube, const struct painting *p)
 {
   int status = CUBIX_OK;
-  struct cubix_cube strip = { .flux = NULL };
+  struct cubix_cube held = { .flux = NULL };
   for (int round = 0; round < p->owners.n_round; round++) {
     const struct cubix_strip s = cubix_mpi_owners_strip(&p->owners, cubix_mpi_rank(), round);
     const size_t first = s.first - first_spaxel(p);
-    status = cubix_mpi_strip_hold(&strip, &p->owners, round);
-    if (!status) status = paint_part(&strip, p, first, first + s.n);
+    struct cubix_cube place = cubix_mpi_strip_place(cube, &p->owners, round), *strip = place.flux ? &place : &held;
+    if (!place.flux) status = cubix_mpi_strip_hold(strip, &p->owners, round);
+    if (!status && s.n && s.n_lambda) status = paint_part(strip, p, first, first + s.n);
     CUBIX_TRY(cubix_mpi_agree(status));
-    CUBIX_TRY(cubix_mpi_strip_give(cube, &strip, &p->owners, round));
+    CUBIX_TRY(cubix_mpi_strip_give(cube, strip, &p->owners, round));
   }
 done:
-  free(strip.flux);
+  free(held.flux);
   return status;
 }
 

@@ -30,7 +30,7 @@ int cubix_chain_records_init(struct cubix_chain_records *records, const struct c
   records->owned = pipe->basis && cubix_mpi_owners_wanted(pipe->engine);
   CUBIX_MPI_ALLOC(records->start, placement->n_spaxel + 1);
   if (!records->owned) goto done;
-  CUBIX_TRY(cubix_mpi_owners_init(&records->owners, pipe->engine, pipe->particles->survey));
+  CUBIX_TRY(cubix_mpi_owners_init(&records->owners, pipe->engine, pipe->particles->survey, 1));
   CUBIX_TRY(cubix_mpi_route_init(&records->route, &records->owners, placement));
   CUBIX_TRY(cubix_mpi_route_stars(&records->arrived, &records->route, placement));
   records->placement = records->arrived;

@@ -167,11 +167,13 @@ static void plan_templates(plan *p, job *j)
     add_in(p, CUBIX_PHASE_PAINT, "multiplication", cubix_multiply_bytes(values(j), made, j->n_thread));
 }
 
-/* Spaxels that are painted together, in all channels, and what of them is on its way. */
-static void plan_strip(plan *p, job *j, enum cubix_phase phase)
+/* Spaxels that are painted together, in the channels of a group of ranks, and what of them is on its way. */
+static void plan_strip(plan *p, job *j, enum cubix_phase phase, int n_group)
 {
-  const double n = fmin(j->spaxels_own, (double)cubix_mpi_strip_most((size_t)j->painted, j->n_rank));
-  add_in(p, phase, "spaxels painted", n * sizeof(cubix_real) * (j->ins->n_lambda + j->channels));
+  const double most = (double)cubix_mpi_strip_most((size_t)j->painted, j->n_rank, n_group);
+  const double on_way = n_group < j->n_rank ? j->channels : 0;
+  add_in(p, phase, "spaxels painted",
+         fmin(j->spaxels_own, most) * sizeof(cubix_real) * ((double)j->ins->n_lambda / n_group + on_way));
 }
 
 static void plan_histogram(plan *p, job *j)
@@ -191,7 +193,7 @@ static void plan_histogram(plan *p, job *j)
   cubix_memory_add(p, "stars of all ranks", cubix_placement_bytes(j->records_own, j->spaxels_own, 0),
                    CUBIX_PHASE_SHARE, CUBIX_PHASE_FILL);
   add_in(p, CUBIX_PHASE_SHARE, "stars on their way", j->records_own / j->n_rank * sizeof(struct cubix_star));
-  plan_strip(p, j, CUBIX_PHASE_PAINT);
+  plan_strip(p, j, CUBIX_PHASE_PAINT, j->par->Lines != CUBIX_Lines_none ? 1 : cubix_mpi_owners_groups(j->engine));
 }
 
 /* What a GPU's buffers take of this host. */
@@ -247,7 +249,7 @@ static void plan_pieces(plan *p, job *j, enum cubix_phase phase)
   const double blur = cubix_psf_bytes(j->ins, (int)j->channels, psf ? 2 : 1, psf ? 3 : 1, j->n_thread);
   const int copies = !own || phase == CUBIX_PHASE_TANGENT;
   add_in(p, phase, "pieces of the cube", piece * (1 + copies * (j->field / j->painted + psf)));
-  if (own) plan_strip(p, j, phase);
+  if (own) plan_strip(p, j, phase, 1);
   else if (j->n_rank > 1) add_in(p, phase, "messages", fmin(message_bytes, piece));
   if (j->ins->bundle) add_in(p, phase, "derivatives by fibres", cubix_fibres_vjp_bytes(j->ins, j->channels));
   add_in(p, phase, "the PSF's transforms", blur);

@@ -54,6 +54,9 @@ struct cubix_rates cubix_rates_of_rank(const struct cubix_rates *rates, int n_co
   return (struct cubix_rates){ .direct = rates->direct / n, .fill = rates->fill / n, .multiply = rates->multiply / n };
 }
 
+/* What halves of the ranks may differ in channels from their share. */
+static const double uneven = 0.03;
+
 double cubix_engine_growth(int dust) { return dust ? dust_values : 1; }
 
 double cubix_engine_values(double n) { return 24 * n / sqrt(1 + n / 8); }
@@ -65,16 +68,30 @@ static void own_cube(struct cubix_engine *engine, int n_lambda)
   for (int r = 1; r <= engine->n_rank; r++) engine->lambda_first[r] = n_lambda;
 }
 
-/* Whole groups of channels that the PSF takes together, as many to each rank as to any other, but one. */
-static void own_channels(struct cubix_engine *engine, int n_lambda)
+/* Channels first .. end - 1 to ranks from .. to - 1: in whole groups that the PSF takes together, as many to each as to
+ * any other, but one. */
+static void deal_channels(struct cubix_engine *engine, int from, int to, int first, int end)
 {
   enum { TOGETHER = 4 };
-  int64_t n_group = (n_lambda + TOGETHER - 1) / TOGETHER;
-  engine->combine = CUBIX_COMBINE_HISTOGRAM;
-  for (int r = 0; r <= engine->n_rank; r++) {
-    int first = (int)(n_group * r / engine->n_rank) * TOGETHER;
-    engine->lambda_first[r] = first < n_lambda ? first : n_lambda;
+  const int64_t n_group = (end - first + TOGETHER - 1) / TOGETHER;
+  for (int r = from; r <= to; r++) {
+    const int at = first + (int)(n_group * (r - from) / (to - from)) * TOGETHER;
+    engine->lambda_first[r] = at < end ? at : end;
   }
+}
+
+/* The halves of the ranks divide the channels at a whole tile, if one lies near enough: so that each half's channels
+ * can be painted apart. */
+static void own_channels(struct cubix_engine *engine, int n_lambda)
+{
+  const int half = engine->n_rank / 2;
+  const double even = (double)n_lambda * half / engine->n_rank;
+  const int tile = (int)lround(even / CUBIX_TILE) * CUBIX_TILE;
+  engine->combine = CUBIX_COMBINE_HISTOGRAM;
+  if (half && fabs(tile - even) <= uneven * even) {
+    deal_channels(engine, 0, half, 0, tile);
+    deal_channels(engine, half, engine->n_rank, tile, n_lambda);
+  } else deal_channels(engine, 0, engine->n_rank, 0, n_lambda);
 }
 
 int cubix_engine_init(struct cubix_engine **out, const struct cubix_params *par, int n_row, int n_rank, int n_lambda)

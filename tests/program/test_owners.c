@@ -81,7 +81,7 @@ static struct cubix_engine *an_engine(void)
 
 /* The owners that all ranks' stars make: they survey what they have. */
 static int own(struct cubix_owners *owners, int32_t **exponent, const struct cubix_engine *engine,
-               const struct cubix_placement *mine)
+               const struct cubix_placement *mine, int n_group)
 {
   int status;
   struct cubix_tables tables = small_view(N_Z, N_AGE);
@@ -94,12 +94,12 @@ static int own(struct cubix_owners *owners, int32_t **exponent, const struct cub
   *exponent = calloc(mine->n_spaxel, sizeof **exponent);
   cubix_histogram_scale(*exponent, survey->count, survey->heaviest, mine->n_spaxel);
   allocations_left = left;
-  status = cubix_mpi_owners_init(owners, engine, survey);
+  status = cubix_mpi_owners_init(owners, engine, survey, n_group);
   cubix_survey_free(survey);
   return status;
 }
 
-/* Every spaxel has one owner, and no rank has much more work than the others, but for its last spaxel. */
+/* Every spaxel is in one owner's strips, in every channel once, and no rank has much more work than the others, but for its last spaxel. */
 static void check_owners(const struct cubix_owners *owners, const struct cubix_placement *whole)
 {
   const int size = owners->n_rank;
@@ -114,11 +114,11 @@ static void check_owners(const struct cubix_owners *owners, const struct cubix_p
                n_star / (size_t)size + giant);
     for (int k = 0; k < owners->n_round; k++) {
       struct cubix_strip s = cubix_mpi_owners_strip(owners, r, k);
-      CHECK_IS(s.n, <=, N_SPAXEL / (size_t)size + 1);
-      for (size_t i = s.first; i < s.first + s.n; i++) seen[i]++;
+      CHECK_IS(s.n, <=, (size_t)(N_SPAXEL * owners->n_group) / (size_t)size + 1);
+      for (size_t i = s.first; i < s.first + s.n; i++) seen[i] += (uint64_t)s.n_lambda;
     }
   }
-  for (size_t s = 0; s < N_SPAXEL; s++) CHECK_IS(seen[s], ==, 1);
+  for (size_t s = 0; s < N_SPAXEL; s++) CHECK_IS(seen[s], ==, N_LAMBDA);
 }
 
 static int differ(const struct cubix_star *a, const struct cubix_star *b)
@@ -148,7 +148,7 @@ static void test_histograms(uint32_t n, int split)
       heaviest[s] = check_worst(heaviest[s], whole->star[i].mass_formed);
   }
   cubix_histogram_scale(of_all, count, heaviest, N_SPAXEL);
-  REQUIRE(own(&owners, &exponent, engine, mine) == CUBIX_OK);
+  REQUIRE(own(&owners, &exponent, engine, mine, engine->n_rank) == CUBIX_OK);
   CHECK_IS(memcmp(exponent, of_all, sizeof of_all), ==, 0);
   check_owners(&owners, whole);
   REQUIRE(cubix_mpi_route_init(&route, &owners, mine) == CUBIX_OK);
@@ -222,40 +222,58 @@ static void test_far(uint32_t n, int split)
 
 static cubix_real voxel_of(size_t s, size_t k) { return (cubix_real)(1 + s + 1000 * k); }
 
-/* Strips come to the owners of the channels, round by round, and back. */
-static void test_strips(uint32_t n, int split)
+/* Whether a rank is the only one of its group: ranks cut into groups as evenly as whole numbers allow. */
+static int is_alone(int rank, int n_rank, int n_group)
+{
+  for (int g = 0; g < n_group; g++)
+    if (g * n_rank / n_group == rank && (g + 1) * n_rank / n_group == rank + 1) return 1;
+  return 0;
+}
+
+/* Strips come to the owners of the channels, round by round, from their places in the cube as well, and back. */
+static void test_strips(uint32_t n, int split, int n_group)
 {
   struct cubix_placement *mine = my_part(n, split, N_SPAXEL, N_Z, N_AGE);
   struct cubix_engine *engine = an_engine();
   struct cubix_owners owners;
-  struct cubix_cube cube = { .n_x = N_X, .n_y = N_Y }, strip = { .flux = NULL };
+  struct cubix_cube cube = { .n_x = N_X, .n_y = N_Y }, held = { .flux = NULL };
   int32_t *exponent = NULL;
-  size_t wrong = 0;
+  size_t wrong = 0, n_place = 0;
   const int me = cubix_mpi_rank(), first = engine->lambda_first[me], n_mine = engine->lambda_first[me + 1] - first;
-  REQUIRE(own(&owners, &exponent, engine, mine) == CUBIX_OK);
+  REQUIRE(own(&owners, &exponent, engine, mine, n_group) == CUBIX_OK);
   REQUIRE(cubix_cube_hold(&cube, first, n_mine) == CUBIX_OK);
   for (int round = 0; round < owners.n_round; round++) {
     const struct cubix_strip s = cubix_mpi_owners_strip(&owners, me, round);
-    REQUIRE(cubix_mpi_strip_hold(&strip, &owners, round) == CUBIX_OK);
-    CHECK_IS((size_t)strip.n_x * (size_t)strip.n_y, ==, s.n);
-    CHECK_IS(strip.n_lambda, ==, N_LAMBDA);
+    struct cubix_cube place = cubix_mpi_strip_place(&cube, &owners, round), *strip = place.flux ? &place : &held;
+    const size_t n_k = (size_t)s.n_lambda;
+    n_place += place.flux != NULL;
+    if (!place.flux) REQUIRE(cubix_mpi_strip_hold(&held, &owners, round) == CUBIX_OK);
+    CHECK_IS((size_t)strip->n_x * (size_t)strip->n_y, ==, s.n);
+    CHECK_IS(strip->lambda_first, ==, s.lambda_first);
+    CHECK_IS(strip->n_lambda, ==, s.n_lambda);
     for (size_t i = 0; i < s.n; i++)
-      for (size_t k = 0; k < N_LAMBDA; k++) strip.flux[i * N_LAMBDA + k] = voxel_of(s.first + i, k);
-    REQUIRE(cubix_mpi_strip_give(&cube, &strip, &owners, round) == CUBIX_OK);
+      for (size_t k = 0; k < n_k; k++) {
+        wrong += strip->flux[i * n_k + k] != 0;
+        strip->flux[i * n_k + k] = voxel_of(s.first + i, (size_t)s.lambda_first + k);
+      }
+    REQUIRE(cubix_mpi_strip_give(&cube, strip, &owners, round) == CUBIX_OK);
   }
+  CHECK_IS(n_place, ==, (size_t)(is_alone(me, engine->n_rank, n_group) ? owners.n_round / n_group : 0));
   for (size_t s = 0; s < N_SPAXEL; s++)
     for (size_t k = 0; k < (size_t)n_mine; k++)
       wrong += cube.flux[s * (size_t)n_mine + k] != voxel_of(s, (size_t)first + k);
   CHECK_IS(wrong, ==, 0);
   for (int round = 0; round < owners.n_round; round++) {
     const struct cubix_strip s = cubix_mpi_owners_strip(&owners, me, round);
-    REQUIRE(cubix_mpi_strip_hold(&strip, &owners, round) == CUBIX_OK);
-    REQUIRE(cubix_mpi_strip_take(&strip, &cube, &owners, round) == CUBIX_OK);
+    const size_t n_k = (size_t)s.n_lambda;
+    REQUIRE(cubix_mpi_strip_hold(&held, &owners, round) == CUBIX_OK);
+    REQUIRE(cubix_mpi_strip_take(&held, &cube, &owners, round) == CUBIX_OK);
     for (size_t i = 0; i < s.n; i++)
-      for (size_t k = 0; k < N_LAMBDA; k++) wrong += strip.flux[i * N_LAMBDA + k] != voxel_of(s.first + i, k);
+      for (size_t k = 0; k < n_k; k++)
+        wrong += held.flux[i * n_k + k] != voxel_of(s.first + i, (size_t)s.lambda_first + k);
   }
   CHECK_IS(wrong, ==, 0);
-  free(strip.flux);
+  free(held.flux);
   free(cube.flux);
   free(exponent);
   cubix_mpi_owners_free(&owners);
@@ -273,7 +291,7 @@ static int everything(const struct cubix_engine *engine, const struct cubix_plac
   struct cubix_cube cube = { .n_x = N_X, .n_y = N_Y }, strip = { .flux = NULL };
   double *number = calloc(mine->start[N_SPAXEL] + 1, sizeof *number);
   int32_t *exponent = NULL;
-  CUBIX_TRY(own(&owners, &exponent, engine, mine));
+  CUBIX_TRY(own(&owners, &exponent, engine, mine, 1));
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_strip_hold(&strip, &owners, 0)));
   CUBIX_TRY(cubix_mpi_agree(
       cubix_cube_hold(&cube, engine->lambda_first[me], engine->lambda_first[me + 1] - engine->lambda_first[me])));
@@ -345,7 +363,9 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof number / sizeof *number; i++) {
       CASE_OF(test_histograms(number[i], split), "%u stars, %s", (unsigned)number[i], split_name[split]);
       CASE_OF(test_far(number[i], split), "%u stars, %s", (unsigned)number[i], split_name[split]);
-      CASE_OF(test_strips(number[i], split), "%u stars, %s", (unsigned)number[i], split_name[split]);
+      for (int n_group = 1; n_group <= cubix_mpi_size(); n_group++)
+        CASE_OF(test_strips(number[i], split, n_group), "%u stars, %s, %d groups of channels", (unsigned)number[i],
+                split_name[split], n_group);
     }
   CASE(test_no_memory());
   CASE(test_node_memory());
