@@ -99,7 +99,8 @@ static int own(struct cubix_owners *owners, int32_t **exponent, const struct cub
   return status;
 }
 
-/* Every spaxel is in one owner's strips, in every channel once, and no rank has much more work than the others, but for its last spaxel. */
+/* Every spaxel is in one owner's strips, in every channel once, and no rank has much more work than the others, but
+ * for its last spaxel. */
 static void check_owners(const struct cubix_owners *owners, const struct cubix_placement *whole)
 {
   const int size = owners->n_rank;
