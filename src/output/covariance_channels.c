@@ -1,26 +1,21 @@
-/* covariance_channels.c -- of which channels the covariance is told, and what it comes to in the middle one.
- *
- * Variances of fibres come from the rank that holds their channel, as the file of the spectra has them (IVAR, 32 bits):
- * what is told of the cube follows from that file, on any number of ranks. */
+/* covariance_channels.c -- of which channels files tell the covariance, and what their headers say. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "observation/fibres.h"
 #include "output/layout.h"
 #include "output/output_covariance.h"
-#include "output/output_parts.h"
+#include "output/provenance_parts.h"
 
 /* Effective wavelengths of SDSS's bands [AA], Fukugita et al. 1996, AJ 111, 1748. */
 static const struct { char name; double lambda; } bands[] = { { 'G', 4686 }, { 'R', 6166 }, { 'I', 7480 },
                                                               { 'Z', 8932 } };
 enum { N_BAND = sizeof bands / sizeof bands[0], MOST_LISTED = 64, MOST_MAPS = 64 };
 
-/* The open channel whose centre is nearest; -1: all are gaps. */
-static int nearest(const struct cubix_instrument *ins, double lambda)
+int cubix_covariance_channel(const struct cubix_instrument *ins, double lambda)
 {
   int best = -1;
   for (int k = 0; k < ins->n_lambda; k++) {
@@ -63,7 +58,7 @@ static int list_read(int *k, int *n, const struct cubix_params *par, const struc
                 "Covariance = %s (%s): %g AA is outside the cube, which has %.6g .. %.6g AA", par->Covariance, origin,
                 lambda, first, last);
     CUBIX_CHECK(*n < MOST_LISTED, CUBIX_EUSAGE, "Covariance (%s) has more than %d wavelengths", origin, MOST_LISTED);
-    k[(*n)++] = nearest(ins, lambda);
+    k[(*n)++] = cubix_covariance_channel(ins, lambda);
     if (!*end) break;
     at = end + 1;
   }
@@ -94,7 +89,7 @@ static void choose_bands(struct cubix_covariance *a, const struct cubix_instrume
   for (int b = 0; b < N_BAND; b++) {
     const double lambda = bands[b].lambda;
     if (lambda < cubix_instrument_border(ins, 0) || lambda > cubix_instrument_border(ins, ins->n_lambda)) continue;
-    a->k[a->n] = nearest(ins, lambda);
+    a->k[a->n] = cubix_covariance_channel(ins, lambda);
     if (a->k[a->n] < 0 || (a->n && a->k[a->n] == a->k[a->n - 1])) continue;
     a->band[a->n++] = bands[b].name;
   }
@@ -115,75 +110,15 @@ static void choose_changes(struct cubix_covariance *a, const struct cubix_result
   a->n = without_twins(a->k, a->n);
 }
 
-static int choose(struct cubix_covariance *a, const struct cubix_result *result)
+int cubix_covariance_choose(struct cubix_covariance *a, const struct cubix_result *result)
 {
   int status = CUBIX_OK;
+  a->form = form_of(result->par, result->ins);
   CUBIX_ALLOC(a->k, MOST_LISTED + MOST_MAPS);
   if (a->form == CUBIX_COVARIANCE_TABLE) CUBIX_TRY(list_read(a->k, &a->n, result->par, result->ins));
   if (a->form == CUBIX_COVARIANCE_MANGA) choose_bands(a, result->ins);
   if (a->form == CUBIX_COVARIANCE_SAMI) choose_changes(a, result);
 done:
-  return status;
-}
-
-/* ---- variances, and the law ------------------------------------------------------------------ */
-static int variance_get(double *variance, const struct cubix_result *result, struct cubix_blocks *blocks, int k)
-{
-  int status = CUBIX_OK, r = 0;
-  const size_t n = (size_t)result->fibres->n_spectrum;
-  cubix_real *ivar = NULL;
-  CUBIX_ALLOC(ivar, n);
-  while (blocks && blocks->lambda_first[r + 1] <= k) r++;
-  CUBIX_TRY(cubix_rss_take(result, blocks, CUBIX_BLOCK_RSS_IVAR, r, k, 1, ivar));
-  for (size_t i = 0; i < n; i++) variance[i] = ivar[i] > 0 ? 1 / (double)ivar[i] : 0;
-done:
-  free(ivar);
-  return status;
-}
-
-static int law_fit(struct cubix_covariance *a, const struct cubix_result *result, struct cubix_blocks *blocks)
-{
-  int status = CUBIX_OK;
-  const struct cubix_instrument *ins = result->ins;
-  const int k = nearest(ins, cubix_instrument_lambda(ins, ins->n_lambda / 2));
-  struct cubix_sparse *upper = NULL;
-  double *variance = NULL;
-  if (k < 0) goto done;
-  CUBIX_ALLOC(variance, result->fibres->n_spectrum);
-  CUBIX_TRY(variance_get(variance, result, blocks, k));
-  CUBIX_TRY(cubix_covariance_build(&upper, cubix_fibres_group(result->fibres, k)->rebuild, variance));
-  CUBIX_TRY(cubix_covariance_fit(&a->law, upper, ins->n_x));
-  a->lambda = cubix_instrument_lambda(ins, k);
-  if (a->law.sigma > 0)
-    cubix_log(
-        CUBIX_LOG_INFO,
-        "covariance at %.5g AA: spaxels D apart are correlated by exp(-D^2/(2 s^2)), s = %.3g spaxels; a square of "
-        "N spaxels, up to %d, has 1 + %.3g log10(N) times the noise of independent ones",
-        a->lambda, a->law.sigma, CUBIX_COVARIANCE_MOST_SIDE * CUBIX_COVARIANCE_MOST_SIDE, a->law.beta);
-done:
-  free(variance);
-  cubix_sparse_free(upper);
-  return status;
-}
-
-int cubix_covariance_begin(struct cubix_covariance **out, const struct cubix_result *result,
-                           struct cubix_blocks *blocks)
-{
-  int status = CUBIX_OK;
-  struct cubix_covariance *a = NULL;
-  *out = NULL;
-  if (!result->fibres || result->noise->kind == CUBIX_Noise_none || !strcmp(result->par->Covariance, "none")) goto done;
-  const size_t n = (size_t)result->fibres->n_spectrum;
-  CUBIX_ALLOC(a, 1);
-  a->form = form_of(result->par, result->ins);
-  CUBIX_TRY(choose(a, result));
-  CUBIX_ALLOC(a->variance, (size_t)(a->n + 1) * n);
-  for (int i = 0; i < a->n; i++) CUBIX_TRY(variance_get(a->variance + (size_t)i * n, result, blocks, a->k[i]));
-  CUBIX_TRY(law_fit(a, result, blocks));
-  *out = a;
-  a = NULL;
-done:
-  cubix_covariance_free(a);
   return status;
 }
 
@@ -207,4 +142,13 @@ void cubix_covariance_free(struct cubix_covariance *a)
   free(a->k);
   free(a->variance);
   free(a);
+}
+
+void cubix_covariance_facts(struct cubix_facts *facts, const struct cubix_result *result)
+{
+  const struct cubix_covariance *a = result->covariance;
+  if (!a || !(a->law.sigma > 0)) return;
+  real(facts, "COVLAM", a->lambda, "Angstrom", "where COVSIGMA and COVBETA were fitted");
+  real(facts, "COVSIGMA", a->law.sigma, "pixel", "s: correlation exp(-D^2/(2 s^2)) at distance D");
+  real(facts, "COVBETA", a->law.beta, "", "b: a square of N has 1 + b log10(N) the noise");
 }

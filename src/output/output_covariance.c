@@ -7,7 +7,9 @@
  * being the channel.  The package mangadap and astropy's Covariance know these tables.
  * SAMI's image COVAR [n][5][5][n_y][n_x] (Sharp et al. 2015, MNRAS 446, 1551): covariance of a spaxel and its
  * neighbours up to two columns and rows away, over the variance of the spaxel; channel COVARLOC_i, from 0 on, and
- * between them by interpolation. */
+ * between them by interpolation.
+ * Variances of fibres come from the rank that holds their channel, as the file of the spectra has them (IVAR, 32 bits):
+ * what is told of the cube follows from that file, on any number of ranks. */
 #include "output/output_covariance.h"
 
 #include <math.h>
@@ -17,10 +19,71 @@
 
 #include "base/error.h"
 #include "base/h5read.h"
+#include "base/log.h"
 #include "observation/fibres.h"
 #include "output/fits_cards.h"
 #include "output/hdf5_attributes.h"
-#include "output/provenance_parts.h"
+#include "output/output_parts.h"
+
+/* ---- variances, and the law ------------------------------------------------------------------ */
+static int variance_get(double *variance, const struct cubix_result *result, struct cubix_blocks *blocks, int k)
+{
+  int status = CUBIX_OK, r = 0;
+  const size_t n = (size_t)result->fibres->n_spectrum;
+  cubix_real *ivar = NULL;
+  CUBIX_ALLOC(ivar, n);
+  while (blocks && blocks->lambda_first[r + 1] <= k) r++;
+  CUBIX_TRY(cubix_rss_take(result, blocks, CUBIX_BLOCK_RSS_IVAR, r, k, 1, ivar));
+  for (size_t i = 0; i < n; i++) variance[i] = ivar[i] > 0 ? 1 / (double)ivar[i] : 0;
+done:
+  free(ivar);
+  return status;
+}
+
+static int law_fit(struct cubix_covariance *a, const struct cubix_result *result, struct cubix_blocks *blocks)
+{
+  int status = CUBIX_OK;
+  const struct cubix_instrument *ins = result->ins;
+  const int k = cubix_covariance_channel(ins, cubix_instrument_lambda(ins, ins->n_lambda / 2));
+  struct cubix_sparse *upper = NULL;
+  double *variance = NULL;
+  if (k < 0) goto done;
+  CUBIX_ALLOC(variance, result->fibres->n_spectrum);
+  CUBIX_TRY(variance_get(variance, result, blocks, k));
+  CUBIX_TRY(cubix_covariance_build(&upper, cubix_fibres_group(result->fibres, k)->rebuild, variance));
+  CUBIX_TRY(cubix_covariance_fit(&a->law, upper, ins->n_x));
+  a->lambda = cubix_instrument_lambda(ins, k);
+  if (a->law.sigma > 0)
+    cubix_log(
+        CUBIX_LOG_INFO,
+        "covariance at %.5g AA: spaxels D apart are correlated by exp(-D^2/(2 s^2)), s = %.3g spaxels; a square of "
+        "N spaxels, up to %d, has 1 + %.3g log10(N) times the noise of independent ones",
+        a->lambda, a->law.sigma, CUBIX_COVARIANCE_MOST_SIDE * CUBIX_COVARIANCE_MOST_SIDE, a->law.beta);
+done:
+  free(variance);
+  cubix_sparse_free(upper);
+  return status;
+}
+
+int cubix_covariance_begin(struct cubix_covariance **out, const struct cubix_result *result,
+                           struct cubix_blocks *blocks)
+{
+  int status = CUBIX_OK;
+  struct cubix_covariance *a = NULL;
+  *out = NULL;
+  if (!result->fibres || result->noise->kind == CUBIX_Noise_none || !strcmp(result->par->Covariance, "none")) goto done;
+  const size_t n = (size_t)result->fibres->n_spectrum;
+  CUBIX_ALLOC(a, 1);
+  CUBIX_TRY(cubix_covariance_choose(a, result));
+  CUBIX_ALLOC(a->variance, (size_t)(a->n + 1) * n);
+  for (int i = 0; i < a->n; i++) CUBIX_TRY(variance_get(a->variance + (size_t)i * n, result, blocks, a->k[i]));
+  CUBIX_TRY(law_fit(a, result, blocks));
+  *out = a;
+  a = NULL;
+done:
+  cubix_covariance_free(a);
+  return status;
+}
 
 /* ---- pairs ----------------------------------------------------------------------------------- */
 enum { N_PLACE = 5, SIDE = 5, HALF = SIDE / 2 };
@@ -221,13 +284,4 @@ done:
   if (group >= 0) H5Gclose(group);
   rows_free(&rows);
   return status;
-}
-
-void cubix_covariance_facts(struct cubix_facts *facts, const struct cubix_result *result)
-{
-  const struct cubix_covariance *a = result->covariance;
-  if (!a || !(a->law.sigma > 0)) return;
-  real(facts, "COVLAM", a->lambda, "Angstrom", "where COVSIGMA and COVBETA were fitted");
-  real(facts, "COVSIGMA", a->law.sigma, "pixel", "s: correlation exp(-D^2/(2 s^2)) at distance D");
-  real(facts, "COVBETA", a->law.beta, "", "b: a square of N has 1 + b log10(N) the noise");
 }

@@ -29,6 +29,10 @@ struct cubix_covariance {
 /** Check Covariance before the run.  Local (rank 0).
  *  Errors: CUBIX_EUSAGE. */
 int cubix_covariance_check(const struct cubix_params *par, const struct cubix_instrument *ins);
+/** The form, and the channels that it asks for.  Local.  @param[in,out] covariance  empty */
+int cubix_covariance_choose(struct cubix_covariance *covariance, const struct cubix_result *result);
+/** The channel whose centre is nearest, gaps apart; -1: there are only gaps.  Local. */
+int cubix_covariance_channel(const struct cubix_instrument *ins, double lambda);
 /** Get the variances of the channels that Covariance asks for, fit the law in the middle channel, and log it.  Rank 0;
  *  channels of other ranks come through `blocks`.
  *  @param[out] covariance owned by the caller; NULL: no fibres, no noise, or Covariance none */
