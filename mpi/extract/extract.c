@@ -133,18 +133,21 @@ done:
   return status;
 }
 
-/* The centre about which SelectRadius counts. */
-static int find_centre(double centre[3], struct stream *stars, const struct cubix_params *par)
+/* The centre about which SelectRadius counts; where nobody asks for one the first star will do.
+ *  @param[out] where  what the log says of it */
+static int find_centre(double centre[3], const char **where, struct stream *stars, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
   const struct cubix_snapshot *snapshot = &stars->slab->snapshot;
   struct cubix_reader *r = stars->reader;
-  memset(centre, 0, 3 * sizeof *centre);
-  if (!(par->SelectRadius > 0)) goto done;
-  if (!par->Centre.word) {
+  const int asked = par->SelectRadius > 0;
+  *where = asked || snapshot->has_centre ? "" : " of the first star";
+  if (asked && !par->Centre.word) {
     cubix_centre_given(centre, par, snapshot);
-  } else if (!strcmp(par->Centre.word, "auto") && snapshot->has_centre) {
+  } else if (snapshot->has_centre && (!asked || !strcmp(par->Centre.word, "auto"))) {
     memcpy(centre, snapshot->centre, 3 * sizeof *centre);
+  } else if (!asked) {
+    memcpy(centre, r->sim->reference, 3 * sizeof *centre);
   } else {
     struct cubix_stream all = cubix_mpi_stream_read(r, stars->slab, cubix_mpi_slab_memory(par));
     CUBIX_TRY(cubix_mpi_frame_centre(centre, par, &all));
@@ -183,26 +186,24 @@ done:
 }
 
 static int write_stream(struct cubix_star_writer *w, int g, struct stream *s, const struct cubix_params *par,
-                        const double centre[3], size_t expected)
+                        const double centre[3], const char *where, size_t expected)
 {
   int status = CUBIX_OK;
   struct cubix_sanity *sanity = NULL;
   size_t n = 0;
   const int stars = s->reader->sim->population == CUBIX_STARS;
-  /* the first star will do where nobody says where the galaxy is */
-  const double *const about = s->slab->snapshot.has_centre ? s->slab->snapshot.centre : s->reader->sim->reference;
   CUBIX_MPI_ALLOC(sanity, 1);
   for (size_t c = 0; c < s->n_chunk; c++) {
     CUBIX_TRY(fetch(s, par, centre, c, s->parts));
     list_columns(s);
     n += s->slab->n;
     status = n <= expected ? cubix_mpi_star_writer_put(w, g, s->slab->n) : CUBIX_OK;
-    if (stars) cubix_sanity_add(sanity, s->slab, about, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION);
+    if (stars) cubix_sanity_add(sanity, s->slab, centre, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION);
     CUBIX_TRY(cubix_mpi_agree(status));
   }
   CUBIX_MPI_CHECK(n == expected, CUBIX_EINPUT, "%s changed while it was read: %zu rows were counted, and %zu read",
                   s->slab->snapshot.file[0], expected, n);
-  if (stars) CUBIX_TRY(cubix_mpi_sanity_judge(sanity, par, &s->slab->snapshot));
+  if (stars) CUBIX_TRY(cubix_mpi_sanity_judge(sanity, par, &s->slab->snapshot, where));
 done:
   free(sanity);
   return status;
@@ -220,7 +221,7 @@ static double bytes_of(const struct stream *s)
 
 /* Both streams into the file. */
 static int write(struct stream stream[2], int n_stream, const struct cubix_params *par, const double centre[3],
-                 const char *path, size_t n[2])
+                 const char *where, const char *path, size_t n[2])
 {
   int status = CUBIX_OK;
   struct cubix_snapshot *s = &stream[0].slab->snapshot;
@@ -253,7 +254,7 @@ static int write(struct stream stream[2], int n_stream, const struct cubix_param
     group[g].n_star = n[g];
   }
   CUBIX_TRY(cubix_mpi_star_writer_begin(&writer, path, group, n_stream));
-  for (int g = 0; g < n_stream; g++) CUBIX_TRY(write_stream(&writer, g, &stream[g], par, centre, n[g]));
+  for (int g = 0; g < n_stream; g++) CUBIX_TRY(write_stream(&writer, g, &stream[g], par, centre, where, n[g]));
 done:
   return cubix_mpi_star_writer_end(&writer, status);
 }
@@ -270,10 +271,11 @@ static int write_one(struct stream stream[2], const struct cubix_params *par, co
 {
   int status = CUBIX_OK, n_stream = stream[1].reader && stream[1].reader->sim->n_total ? 2 : 1;
   double centre[3], start = cubix_log_clock();
+  const char *where;
   size_t n[2] = { 0 };
   int64_t all[2] = { 0 };
   for (int g = 0; g < n_stream; g++) divide(&stream[g], par);
-  CUBIX_TRY(find_centre(centre, &stream[0], par));
+  CUBIX_TRY(find_centre(centre, &where, &stream[0], par));
   CUBIX_MPI_CHECK(!cubix_h5source_has_read(path), CUBIX_EOUTPUT,
                   "OutputFile = %s belongs to the InputFile or the GroupCatalogue; choose another name", path);
   for (int g = 0; g < n_stream; g++) {
@@ -286,7 +288,7 @@ static int write_one(struct stream stream[2], const struct cubix_params *par, co
   CUBIX_CHECK(all[0], stream[0].reader->n_group ? CUBIX_ENONE : CUBIX_EUSAGE,
               "SelectRadius = %g kpc (%s) keeps no star about (%g, %g, %g) kpc; check Centre",
               par->SelectRadius, cubix_params_origin(par, "SelectRadius"), centre[0], centre[1], centre[2]);
-  CUBIX_TRY(write(stream, n_stream, par, centre, path, n));
+  CUBIX_TRY(write(stream, n_stream, par, centre, where, path, n));
   cubix_log(CUBIX_LOG_INFO, "%s: %lld stars, %lld gas, %.4g MB in %.2f s", path, (long long)all[0], (long long)all[1],
             1e-6 * (bytes_of(&stream[0]) * (double)all[0] + bytes_of(&stream[1]) * (double)all[1]),
             cubix_log_clock() - start);

@@ -2,7 +2,7 @@
  *
  * It is read in chunks, of which only cells with dust, or that form stars, are kept: most of a galaxy's gas is hot,
  * and does neither.  Which have dust is decided once.  A kernel is as wide as the file's smoothing length, where its
- * code has such, else GasKernel (3 V/4 pi)^(1/3) with V = m/rho. */
+ * code has such, else GasKernel (3 V/4 pi)^(1/3) with V = m/rho; where kernels are not used neither is read. */
 #include "mpi/particles/gas.h"
 
 #include <math.h>
@@ -70,11 +70,12 @@ static void make_kernels(struct cubix_slab *gas, double kernel)
 }
 
 /* Columns that are not in the slab yet, zeroed. */
-static int add_columns(struct cubix_slab *gas)
+static int add_columns(struct cubix_slab *gas, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
-  double **const column[] = { &gas->smoothing_length, &gas->sfr, &gas->metallicity, &gas->dusty, &gas->dust };
-  for (size_t c = 0; c < sizeof column / sizeof *column; c++)
+  double **const column[] = { &gas->sfr, &gas->metallicity, &gas->dusty, &gas->dust, &gas->smoothing_length };
+  const size_t n = sizeof column / sizeof *column - (cubix_mpi_gas_sized(par) ? 0 : 1);
+  for (size_t c = 0; c < n; c++)
     if (!*column[c]) CUBIX_ALLOC(*column[c], gas->n + 1);
 done:
   return status;
@@ -94,8 +95,8 @@ static int bring(struct cubix_slab *gas, const struct cubix_params *par, const s
   const double *const o = frame->centre, radius = par->SelectRadius;
   const int lengths = gas->smoothing_length != NULL;
   unsigned char *keep = NULL;
-  CUBIX_TRY(add_columns(gas));
-  if (!lengths) make_kernels(gas, par->GasKernel);
+  CUBIX_TRY(add_columns(gas, par));
+  if (!lengths && cubix_mpi_gas_sized(par)) make_kernels(gas, par->GasKernel);
   const struct cubix_dust_cells cells = cubix_gas_cells(gas);
   if (dims(par)) {
     cubix_dust_choose(gas->dusty, par->DustGas, &cells);
@@ -114,8 +115,8 @@ static int bring(struct cubix_slab *gas, const struct cubix_params *par, const s
   }
   forget(&gas->density);
   forget(&gas->molecular);
+  forget(&gas->temperature);
   if (!shines(par)) {
-    forget(&gas->temperature);
     forget(&gas->hydrogen);
     forget(&gas->oxygen);
   }
@@ -146,8 +147,11 @@ static void leave_out(struct cubix_slab *gas, const struct cubix_params *par)
   forget(&gas->molecular);
   if (!shines(par)) forget(&gas->oxygen);
   if (!shines(par) && !cool) forget(&gas->hydrogen);
-  if (!shines(par) && !cool) forget(&gas->temperature);
+  if (!cool) forget(&gas->temperature);
   if (!dims(par)) forget(&gas->dust_mass);
+  if (cubix_mpi_gas_sized(par)) return;
+  forget(&gas->smoothing_length);
+  forget(&gas->density);
 }
 
 static int read_chunk(struct cubix_slab *piece, struct cubix_reader *r, size_t c, const struct cubix_params *par,
@@ -165,7 +169,7 @@ static int read_chunk(struct cubix_slab *piece, struct cubix_reader *r, size_t c
   CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(r->slab, rows, parts)));
   leave_out(r->slab, par);
   CUBIX_TRY(cubix_mpi_reader_read(r, c));
-  status = cubix_gas_check(r->slab, r->sim, number);
+  if (cubix_mpi_gas_sized(par)) status = cubix_gas_check(r->slab, r->sim, number);
   if (!status) status = bring(r->slab, par, frame, 0);
   if (!status) status = cubix_slab_grow(r->slab, r->slab->n);  /* gives back what is not needed */
   CUBIX_TRY(cubix_mpi_agree(status));

@@ -9,12 +9,19 @@
 #include "base/names.h"
 #include "simulation/simformat.h"
 
-/* What a run asks of the gas: one of the quantities, or (more[0]) all of others instead. */
+/* What a run asks of the gas: one of the quantities, or all of others instead. */
 struct demand {
   enum cubix_field field, instead[2];
   int wanted;
   const char *what, *why, *remedy;
 };
+
+int cubix_mpi_gas_sized(const struct cubix_params *par)
+{
+  const int lines = par->Lines == CUBIX_Lines_sfr;
+  return par->Dust == CUBIX_Dust_gas ||
+         (lines && !cubix_params_unmet(par, CUBIX_NEEDS_LENGTH) && !(par->SmoothingLength.x > 0));
+}
 
 static int n_demand_of(struct demand demand[6], const struct cubix_params *par)
 {
@@ -22,8 +29,8 @@ static int n_demand_of(struct demand demand[6], const struct cubix_params *par)
   const int dust = par->Dust == CUBIX_Dust_gas, lines = par->Lines == CUBIX_Lines_sfr,
             cool = par->DustGas == CUBIX_DustGas_cool, forming = par->DustGas == CUBIX_DustGas_starforming;
   const struct demand all[] = {
-    { CUBIX_FIELD_LENGTH, { CUBIX_FIELD_DENSITY, none }, 1, "smoothing lengths or densities",
-      "from which the sizes of kernels follow", "" },
+    { CUBIX_FIELD_LENGTH, { CUBIX_FIELD_DENSITY, none }, cubix_mpi_gas_sized(par), "smoothing lengths or densities",
+      "from which the sizes of kernels follow", dust ? "" : ", or give a SmoothingLength in kpc, or another Deposit" },
     { CUBIX_FIELD_METALLICITY, { CUBIX_FIELD_DUST_MASS, none }, dust, "metallicities or dust masses",
       "from which its dust follows", "" },
     { CUBIX_FIELD_METALLICITY, { none, none }, lines, "metallicities", "on which its emission lines depend", "" },
@@ -98,7 +105,7 @@ int cubix_gas_given_check(const struct cubix_slab *gas, const struct cubix_param
                   i / (size_t)info->n_c, gas->n - 1, x[i], strcmp(info->unit, "1") ? info->unit : "", info->low,
                   info->high);
   }
-  CUBIX_TRY(cubix_gas_check(gas, NULL, 0));
+  if (cubix_mpi_gas_sized(par)) CUBIX_TRY(cubix_gas_check(gas, NULL, 0));
 done:
   return status;
 }

@@ -6,6 +6,8 @@
 #include "simulation/simfile.h"
 #include "simulation/slab.h"
 
+/** Are the sizes of the cells' kernels used?  Local.  @return 1: by dust, or by lines that are deposited over them */
+int cubix_mpi_gas_sized(const struct cubix_params *par);
 /** Do the files have what Dust and Lines ask of gas?  On the rank that has opened them.
  *  Errors: CUBIX_EINPUT: the file, what it lacks, which datasets would do, and which parameter does without. */
 int cubix_gas_columns_check(const struct cubix_simfile *sim, const char *file, const struct cubix_params *par);

@@ -172,7 +172,7 @@ done:
 static int judge_sanity(struct cubix_particles *particles, int last)
 {
   int status = CUBIX_OK;
-  CUBIX_TRY(cubix_mpi_sanity_judge(particles->sanity, particles->par, &particles->slab->snapshot));
+  CUBIX_TRY(cubix_mpi_sanity_judge(particles->sanity, particles->par, &particles->slab->snapshot, ""));
   if (!last) goto done;
   free(particles->sanity);
   particles->sanity = NULL;

@@ -12,6 +12,7 @@
 #include <math.h>
 #include <mpi.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -129,17 +130,19 @@ static double largest_size(double size, const struct cubix_params *par, const st
 }
 
 int cubix_mpi_sanity_judge(struct cubix_sanity *s, const struct cubix_params *par,
-                           const struct cubix_snapshot *snapshot)
+                           const struct cubix_snapshot *snapshot, const char *where)
 {
   int status = CUBIX_OK;
+  char radius[80];
   const double z = snapshot->redshift,
                oldest = snapshot->omega_m > 0 && snapshot->h > 0
                             ? cubix_cosmology_age(snapshot->omega_m, snapshot->omega_l, snapshot->h, 1 / (1 + z))
                             : INFINITY;
   MPI_Allreduce(MPI_IN_PLACE, s, (int)(sizeof *s / sizeof(double)), MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
   const double size = sqrt(median(s->mass_within));
+  snprintf(radius, sizeof radius, "the radius that holds half of the stellar mass%s", where);
   const struct verdict verdicts[] = {
-    { "the radius that holds half of the stellar mass", "kpc", size, 0.05, 100, 0.02,
+    { radius, "kpc", size, 0.05, 100, 0.02,
       largest_size(size, par, snapshot),
       "are its lengths in Mpc and taken for kpc, or does a factor of h or of the scale factor lack",
       "is it a whole box (SelectRadius takes a galaxy out of it), or are its lengths in kpc and taken for Mpc" },
@@ -164,8 +167,8 @@ int cubix_mpi_sanity_judge(struct cubix_sanity *s, const struct cubix_params *pa
   }
   if (total(s->mass) > 0)
     cubix_log(CUBIX_LOG_INFO,
-              "half of the stellar mass within %.3g kpc; star particles of %.3g Msun; median speed %.3g km/s", size,
-              median(s->mass), verdicts[3].value);
+              "half of the stellar mass within %.3g kpc%s; star particles of %.3g Msun; median speed %.3g km/s", size,
+              where, median(s->mass), verdicts[3].value);
 done:
   memset(s, 0, sizeof *s);
   return status;

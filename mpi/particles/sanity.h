@@ -20,15 +20,14 @@ struct cubix_sanity {
 
 /** Count a slab's stars.  Local.
  *  @param about  where the galaxy is [kpc]; NULL: at the origin, as in its frame
- *  @param parts  CUBIX_SLAB_MOTION,
- * _POPULATION:
- *  what is counted, where the slab has it */
+ *  @param parts  CUBIX_SLAB_MOTION, _POPULATION: what is counted, where the slab has it */
 void cubix_sanity_add(struct cubix_sanity *sanity, const struct cubix_slab *slab, const double about[3],
                       unsigned parts);
 /** Warn of what is unusual; stop at what no galaxy has, unless SanityCheck is warn.  Collective.
- * What was counted is forgotten.
+ *  What was counted is forgotten.
+ *  @param where  said behind radii that are not about the galaxy's centre, as " of the first star"; "" else
  *  Errors: CUBIX_EINPUT with the number, what it should be, and the probable cause. */
 int cubix_mpi_sanity_judge(struct cubix_sanity *sanity, const struct cubix_params *par,
-                           const struct cubix_snapshot *snapshot);
+                           const struct cubix_snapshot *snapshot, const char *where);
 
 #endif

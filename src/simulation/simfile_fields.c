@@ -350,6 +350,12 @@ done:
   return status;
 }
 
+/* Gas that neither shines nor is made into stars, but dims: how fast it is changes nothing. */
+static int still_will_do(const struct cubix_simfile *sim, const struct cubix_params *par)
+{
+  return sim->population == CUBIX_GAS && !sim->everything && par->Lines != CUBIX_Lines_sfr && !(par->ResampleYoung > 0);
+}
+
 int cubix_simfile_stand_in(double *value, const struct cubix_look *look, struct cubix_simfile *sim,
                            const struct cubix_simpart *part, enum cubix_field f)
 {
@@ -358,8 +364,11 @@ int cubix_simfile_stand_in(double *value, const struct cubix_look *look, struct 
   char names[256];
   *value = NAN;
   switch (f) {
-    case CUBIX_FIELD_POSITION:
-    case CUBIX_FIELD_VELOCITY: CUBIX_TRY(say_missing(look, sim, part, f, "")); break;
+    case CUBIX_FIELD_POSITION: CUBIX_TRY(say_missing(look, sim, part, f, "")); break;
+    case CUBIX_FIELD_VELOCITY:
+      if (still_will_do(sim, look->par)) *value = 0;
+      else CUBIX_TRY(say_missing(look, sim, part, f, ""));
+      break;
     case CUBIX_FIELD_MASS_NOW:
       CUBIX_TRY(mass_of_table(value, look, type));
       if (isnan(*value)) CUBIX_TRY(say_missing(look, sim, part, f, ""));

@@ -64,7 +64,7 @@ def crop(image, margin):
 
 
 @pytest.mark.parametrize("case", ["plain", "air", "log", "list", "gaps", "sharp", "pixel", "wide channels", "sinc",
-                                  "sinc, air"])
+                                  "sinc, air", "broad", "broad sinc"])
 def test_against_the_oracle(bench, case):
     kw = {"plain": {}, "air": dict(medium="air"), "log": dict(grid="log", lam=(6600.0, 6899.0, 6e-5)),
           "list": dict(grid="list", listed=6600 + 280 * np.linspace(0, 1, 260)**1.2),
@@ -72,7 +72,9 @@ def test_against_the_oracle(bench, case):
           "pixel": dict(lsf_pixel_included=False, lsf_curve=(1.2,)), "wide channels": dict(lam=(6600.0, 6896.0, 4.0),
                                                                                          lsf_curve=(6.0,)),
           "sinc": dict(lsf_curve=(2.2,), lsf_shape="sinc", lsf_pixel_included=False),
-          "sinc, air": dict(lsf_curve=(-18.5, 3e-3), lsf_shape="sinc", lsf_pixel_included=False, medium="air")}[case]
+          "sinc, air": dict(lsf_curve=(-18.5, 3e-3), lsf_shape="sinc", lsf_pixel_included=False, medium="air"),
+          "broad": dict(lsf_curve=(60.0,)), "broad sinc": dict(lsf_curve=(22.0,), lsf_shape="sinc",
+                                                               lsf_pixel_included=False)}[case]
     g = setup(bench, **kw)
     got = bench.cube("cubix64", Engine="histogram", **PLAIN)
     cube, flux = want_of(bench, g, lines.demo())

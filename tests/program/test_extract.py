@@ -1,4 +1,6 @@
 """cubix-extract: a canonical particle file holds what the reader hands on, and makes the same cube."""
+import re
+
 import h5py
 import numpy as np
 import pytest
@@ -258,3 +260,28 @@ def test_units_that_no_galaxy_has(tmp_path, change, words):
     write_raw(tmp_path / "bad.hdf5", s)
     done = extract(tmp_path, 2, status=3, InputFile=tmp_path / "bad.hdf5", OutputFile=tmp_path / "y.hdf5")
     assert words in done.err and not (tmp_path / "y.hdf5").exists()
+
+
+def test_what_the_half_mass_radius_is_about(tmp_path):
+    """Where the centre is known the radius is that of cubix; else the log says that it is about the first star."""
+    s = raw_stars(200)
+    s["pos"][:] = s["pos"][1:].mean(axis=0) + 0.05 * (s["pos"] - s["pos"][1:].mean(axis=0))
+    s["pos"][0] += 30
+    snap = write_raw(tmp_path / "snap.hdf5", s)
+
+    def told(**more):
+        out = extract(tmp_path, InputFile=snap, OutputFile=tmp_path / "x.hdf5", **more).out
+        return re.search(r"half of the stellar mass within (\S+) kpc( of the first star)?;", out).groups()
+
+    x = (s["pos"] - s["pos"][0]) * A / 0.6774
+    r = np.sqrt((x**2).sum(axis=1))
+    order = np.argsort(r)
+    half = r[order][np.searchsorted(np.cumsum(s["now"][order]), 0.5 * s["now"].sum())]
+    radius, where = told()
+    assert where == " of the first star" and abs(float(radius) / half - 1) < 0.05
+    radius, where = told(SelectRadius=1000, Centre="median")
+    x = (s["pos"] - np.median(s["pos"], axis=0)) * A / 0.6774
+    r = np.sqrt((x**2).sum(axis=1))
+    order = np.argsort(r)
+    want = r[order][np.searchsorted(np.cumsum(s["now"][order]), 0.5 * s["now"].sum())]
+    assert where is None and abs(float(radius) / want - 1) < 0.05 and want < 0.9 * half
