@@ -4,8 +4,9 @@
  *
  * Lengths are comoving and divided by h, in kpc, in a box that begins at 0; velocities are peculiar.  A halo's row is
  * not its ID.  Particles of subhaloes are listed for their hosts, too: GroupType group takes all that a halo lists,
- * subhalo what none of the halos within it lists.  Where tasks of AHF wrote a file each these may lie one behind the
- * other in one, each with its own count.  Without STEM.AHF_particles there is the place of a halo, and SelectRadius
+ * subhalo what none of the halos within it lists.  Where tasks of AHF wrote a file each, SNAPSHOT.0000.z0.123.AHF_halos,
+ * SNAPSHOT.0001 ..., any of them stands for all: rows are counted through, the first one names the columns, and each
+ * AHF_particles has its own count.  They may lie one behind the other in one file, too.  Without STEM.AHF_particles there is the place of a halo, and SelectRadius
  * chooses stars.  Of Tipsy snapshots identifiers are numbers of particles in an order of their own: there, too.
  *
  * Only the file's name states the redshift, to three digits: STEM is SNAPSHOT.z0.123. */
@@ -26,6 +27,7 @@
 #define HALOS "AHF_halos"
 #define PARTICLES "AHF_particles"
 
+enum { MOST_LOST = 256 };                          /* files of tasks in a row */
 enum { ID, HOST, NPART, XC, YC, ZC, VX, VY, VZ, RVIR, N_COLUMN };
 static const char *const columns[N_COLUMN] = { "ID",  "hostHalo", "npart", "Xc",  "Yc",
                                                "Zc",  "VXc",      "VYc",   "VZc", "Rvir" };
@@ -34,7 +36,10 @@ struct row { int64_t id, host, n; };              /* host: -1, 0: none */
 
 struct ahf {
   struct cubix_seek *seek;
-  char halos[4200], particles[4200];
+  char stem[4096];                                /* "DIR/snap.z0.123.", or of task 0 "DIR/snap.0000.z0.123." */
+  char *task;                                     /* in stem: the digits of the task; NULL: there are no tasks */
+  int n_task;                                     /* 1 without */
+  char halos[4200], particles[4200];              /* the ones that are read */
   int column[N_COLUMN], n_column;                 /* where each stands in a line, from 0, and how many there are */
   size_t n, room;
   struct row *row;                                /* [n] */
@@ -67,6 +72,57 @@ int cubix_catalogue_is_ahf(const struct cubix_seek *seek)
 {
   char stem[4096];
   return stem_of(stem, seek->par->GroupCatalogue);
+}
+
+/* ---- tasks ------------------------------------------------------------------------------------ */
+
+/* The files of task t. */
+static void name_files(struct ahf *a, int t)
+{
+  const int before = a->task ? (int)(a->task - a->stem) : (int)strlen(a->stem);
+  char number[16] = "";
+  if (a->task) snprintf(number, sizeof number, "%04d", t);
+  snprintf(a->halos, sizeof a->halos, "%.*s%s%s" HALOS, before, a->stem, number, a->task ? a->task + 4 : "");
+  snprintf(a->particles, sizeof a->particles, "%.*s%s%s" PARTICLES, before, a->stem, number,
+           a->task ? a->task + 4 : "");
+}
+
+static int is_task(struct ahf *a, int t)
+{
+  name_files(a, t);
+  return cubix_infile_is(a->halos);
+}
+
+/* "snap.0012.z0.123.": the number before the redshift is that of a task where there is a task 0; else it belongs to
+ * the snapshot's name. */
+static int find_tasks(struct ahf *a)
+{
+  int status = CUBIX_OK, given = 0, beyond = 0;
+  a->n_task = 1;
+  for (char *p = a->stem; (p = strstr(p, ".z")); p++) {
+    if (!isdigit((unsigned char)p[2])) continue;
+    char *from = p;
+    while (from > a->stem && isdigit((unsigned char)from[-1])) from--;
+    a->task = p - from == 4 && from > a->stem && from[-1] == '.' ? from : NULL;
+  }
+  if (!a->task) goto done;
+  given = (int)strtol(a->task, NULL, 10);
+  if (is_task(a, 0)) {
+    memcpy(a->task, "0000", 4);
+    while (is_task(a, a->n_task)) a->n_task++;
+    for (int t = a->n_task + 1; t <= a->n_task + MOST_LOST; t++) beyond |= is_task(a, t);
+    name_files(a, a->n_task);
+    CUBIX_CHECK(given < a->n_task && !beyond, CUBIX_EINPUT,
+                "%s is missing, of a catalogue that AHF wrote in a file for each task", a->halos);
+  } else {
+    CUBIX_CHECK(!is_task(a, given - 1) && !is_task(a, given + 1), CUBIX_EINPUT,
+                "%.*s0000%s" HALOS " is missing, the first file of a catalogue that AHF wrote in one for each task",
+                (int)(a->task - a->stem), a->stem, a->task + 4);
+    a->task = NULL;
+  }
+done:
+  name_files(a, 0);
+  return status;
 }
 
 /* ---- lines ------------------------------------------------------------------------------------ */
@@ -169,12 +225,13 @@ static void locate(const struct ahf *a, struct cubix_halo *halo, const double x[
   halo->radius = x[RVIR] * kpc;
 }
 
-static int read_halos(struct ahf *a)
+/* The halos of a file.  @param first  1: it names the columns */
+static int read_table(struct ahf *a, int first)
 {
   int status = CUBIX_OK;
   const struct cubix_seek *seek = a->seek;
   CUBIX_TRY(open_text(a, a->halos));
-  CUBIX_TRY(read_names(a));
+  if (first) CUBIX_TRY(read_names(a));
   while (next_line(a)) {
     struct row row = { -1, -1, 0 };
     double x[N_COLUMN];
@@ -193,11 +250,24 @@ static int read_halos(struct ahf *a)
       if (seek->key[i].index == (int64_t)a->n) locate(a, &seek->halo[i], x);
     a->row[a->n++] = row;
   }
+done:
+  return status;
+}
+
+static int read_halos(struct ahf *a)
+{
+  int status = CUBIX_OK;
+  for (int t = 0; t < a->n_task; t++) {
+    name_files(a, t);
+    CUBIX_TRY(read_table(a, t == 0));
+  }
+  name_files(a, 0);
   CUBIX_TRY(cubix_keyset_init(&a->of_id, a->n));
   for (size_t i = 0; i < a->n; i++) {
     const int64_t before = cubix_keyset_find(&a->of_id, a->row[i].id);
     CUBIX_CHECK(before < 0, CUBIX_EINPUT,
-                "%s: the halos in rows %lld and %zu have the same ID, %llu: give the files of one task of AHF alone",
+                "%s: the halos in rows %lld and %zu have the same ID, %llu: give the files of one task of AHF alone, "
+                "in a folder of its own",
                 a->halos, (long long)before, i, (unsigned long long)a->row[i].id);
     cubix_keyset_add(&a->of_id, a->row[i].id, (int64_t)i);
   }
@@ -277,10 +347,11 @@ done:
   return status;
 }
 
-static int read_particles(struct ahf *a, struct members *members, int *typed)
+/* The lists of a file.  @param row  whose comes next */
+static int read_lists(struct ahf *a, struct members *members, int64_t *row, int *typed)
 {
   int status = CUBIX_OK;
-  int64_t row = 0, left = 0, x[2];
+  int64_t left = 0, x[2];
   CUBIX_TRY(open_text(a, a->particles));
   while (next_line(a)) {
     if (!a->line[strspn(a->line, " \t\r\n")]) continue;
@@ -293,14 +364,26 @@ static int read_particles(struct ahf *a, struct members *members, int *typed)
       left = x[0];
       continue;
     }
-    CUBIX_CHECK(row < (int64_t)a->n && x[0] == a->row[row].n && (n == 1 || x[1] == a->row[row].id), CUBIX_EINPUT,
+    CUBIX_CHECK(*row < (int64_t)a->n && x[0] == a->row[*row].n && (n == 1 || x[1] == a->row[*row].id), CUBIX_EINPUT,
                 "%s: the list in line %lld is not that of row %lld of %s, which has %zu rows: they do not belong "
                 "together",
-                a->particles, (long long)a->n_line, (long long)row, a->halos, a->n);
-    CUBIX_TRY(read_list(a, members, row, typed));
-    row++;
+                a->particles, (long long)a->n_line, (long long)*row, a->halos, a->n);
+    CUBIX_TRY(read_list(a, members, (*row)++, typed));
     left--;
   }
+done:
+  return status;
+}
+
+static int read_particles(struct ahf *a, struct members *members, int *typed)
+{
+  int status = CUBIX_OK;
+  int64_t row = 0;
+  for (int t = 0; t < a->n_task; t++) {
+    name_files(a, t);
+    CUBIX_TRY(read_lists(a, members, &row, typed));
+  }
+  name_files(a, 0);
   CUBIX_CHECK(row == (int64_t)a->n, CUBIX_EINPUT, "%s has the lists of %lld halos, and %s has %zu: they do not belong "
               "together", a->particles, (long long)row, a->halos, a->n);
 done:
@@ -394,19 +477,19 @@ int cubix_catalogue_ahf(struct cubix_seek *seek)
 {
   int status = CUBIX_OK;
   struct ahf a = { .seek = seek };
-  char stem[4096], packed[4300], *file[1] = { a.halos };
+  char packed[4300], *file[1] = { a.halos };
   struct cubix_listing listing = { .n_file = 1, .file = file };
   const int tipsy = !strcmp(seek->sim->format->recognise.file, "tipsy");
-  stem_of(stem, seek->par->GroupCatalogue);
-  snprintf(a.halos, sizeof a.halos, "%s" HALOS, stem);
-  snprintf(a.particles, sizeof a.particles, "%s" PARTICLES, stem);
+  stem_of(a.stem, seek->par->GroupCatalogue);
+  CUBIX_TRY(find_tasks(&a));
   seek->listing = &listing;
   snprintf(packed, sizeof packed, "%s.gz", a.halos);
   CUBIX_CHECK(cubix_infile_is(a.halos) || !cubix_infile_is(packed), CUBIX_EINPUT,
               "%s is packed: unpack it, and the file " PARTICLES ".gz beside it, with gunzip", packed);
-  CUBIX_TRY(check_epoch(seek, stem));
+  CUBIX_TRY(check_epoch(seek, a.stem));
   CUBIX_TRY(read_halos(&a));
-  cubix_log(CUBIX_LOG_INFO, "%s is a catalogue of AHF", a.halos);
+  if (a.n_task > 1) cubix_log(CUBIX_LOG_INFO, "%s is a catalogue of AHF, in files of %d tasks", a.halos, a.n_task);
+  else cubix_log(CUBIX_LOG_INFO, "%s is a catalogue of AHF", a.halos);
   CUBIX_TRY(cubix_seek_check(seek, (int64_t)a.n, "halos"));
   if (tipsy || !cubix_infile_is(a.particles)) CUBIX_TRY(choose_all(&a, tipsy));
   else CUBIX_TRY(choose_listed(&a));
