@@ -4,10 +4,9 @@
  *
  * Lengths are comoving and divided by h, in kpc, in a box that begins at 0; velocities are peculiar.  A halo's row is
  * not its ID.  Particles of subhaloes are listed for their hosts, too: GroupType group takes all that a halo lists,
- * subhalo what none of the halos within it lists.  Where tasks of AHF wrote a file each, SNAPSHOT.0000.z0.123.AHF_halos,
- * SNAPSHOT.0001 ..., any of them stands for all: rows are counted through, the first one names the columns, and each
- * AHF_particles has its own count.  They may lie one behind the other in one file, too.  Without STEM.AHF_particles there is the place of a halo, and SelectRadius
- * chooses stars.  Of Tipsy snapshots identifiers are numbers of particles in an order of their own: there, too.
+ * subhalo what none of the halos within it lists.  Where tasks of AHF wrote a file each (ahf_files.h) rows are counted
+ * through, the first file names the columns, and each AHF_particles has its own count; they may lie one behind the
+ * other in one file, too.  Without STEM.AHF_particles there is the place of a halo, and SelectRadius chooses stars.  Of Tipsy snapshots identifiers are numbers of particles in an order of their own: there, too.
  *
  * Only the file's name states the redshift, to three digits: STEM is SNAPSHOT.z0.123. */
 #define _POSIX_C_SOURCE 200809L
@@ -20,14 +19,11 @@
 #include "base/error.h"
 #include "base/infile.h"
 #include "base/log.h"
+#include "catalogue/ahf_files.h"
 #include "catalogue/catalogue_parts.h"
 #include "catalogue/ids.h"
 #include "catalogue/keyset.h"
 
-#define HALOS "AHF_halos"
-#define PARTICLES "AHF_particles"
-
-enum { MOST_LOST = 256 };                          /* files of tasks in a row */
 enum { ID, HOST, NPART, XC, YC, ZC, VX, VY, VZ, RVIR, N_COLUMN };
 static const char *const columns[N_COLUMN] = { "ID",  "hostHalo", "npart", "Xc",  "Yc",
                                                "Zc",  "VXc",      "VYc",   "VZc", "Rvir" };
@@ -36,10 +32,7 @@ struct row { int64_t id, host, n; };              /* host: -1, 0: none */
 
 struct ahf {
   struct cubix_seek *seek;
-  char stem[4096];                                /* "DIR/snap.z0.123.", or of task 0 "DIR/snap.0000.z0.123." */
-  char *task;                                     /* in stem: the digits of the task; NULL: there are no tasks */
-  int n_task;                                     /* 1 without */
-  char halos[4200], particles[4200];              /* the ones that are read */
+  struct cubix_ahf_files files;
   int column[N_COLUMN], n_column;                 /* where each stands in a line, from 0, and how many there are */
   size_t n, room;
   struct row *row;                                /* [n] */
@@ -50,79 +43,10 @@ struct ahf {
   FILE *stream;
 };
 
-/* "DIR/snap.z0.123." of any of the files, or of the name before it.  @return 0: it is no catalogue of AHF */
-static int stem_of(char stem[4096], const char *path)
-{
-  static const char *const ends[] = { "", "." };
-  const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path, *at = strstr(name, "AHF_");
-  char file[4200];
-  if (at) {
-    snprintf(stem, 4096, "%.*s", (int)(at - path), path);
-    return 1;
-  }
-  for (int i = 0; i < 2; i++) {
-    snprintf(stem, 4096, "%.4000s%s", path, ends[i]);
-    snprintf(file, sizeof file, "%s" HALOS, stem);
-    if (cubix_infile_is(file)) return 1;
-  }
-  return 0;
-}
-
 int cubix_catalogue_is_ahf(const struct cubix_seek *seek)
 {
   char stem[4096];
-  return stem_of(stem, seek->par->GroupCatalogue);
-}
-
-/* ---- tasks ------------------------------------------------------------------------------------ */
-
-/* The files of task t. */
-static void name_files(struct ahf *a, int t)
-{
-  const int before = a->task ? (int)(a->task - a->stem) : (int)strlen(a->stem);
-  char number[16] = "";
-  if (a->task) snprintf(number, sizeof number, "%04d", t);
-  snprintf(a->halos, sizeof a->halos, "%.*s%s%s" HALOS, before, a->stem, number, a->task ? a->task + 4 : "");
-  snprintf(a->particles, sizeof a->particles, "%.*s%s%s" PARTICLES, before, a->stem, number,
-           a->task ? a->task + 4 : "");
-}
-
-static int is_task(struct ahf *a, int t)
-{
-  name_files(a, t);
-  return cubix_infile_is(a->halos);
-}
-
-/* "snap.0012.z0.123.": the number before the redshift is that of a task where there is a task 0; else it belongs to
- * the snapshot's name. */
-static int find_tasks(struct ahf *a)
-{
-  int status = CUBIX_OK, given = 0, beyond = 0;
-  a->n_task = 1;
-  for (char *p = a->stem; (p = strstr(p, ".z")); p++) {
-    if (!isdigit((unsigned char)p[2])) continue;
-    char *from = p;
-    while (from > a->stem && isdigit((unsigned char)from[-1])) from--;
-    a->task = p - from == 4 && from > a->stem && from[-1] == '.' ? from : NULL;
-  }
-  if (!a->task) goto done;
-  given = (int)strtol(a->task, NULL, 10);
-  if (is_task(a, 0)) {
-    memcpy(a->task, "0000", 4);
-    while (is_task(a, a->n_task)) a->n_task++;
-    for (int t = a->n_task + 1; t <= a->n_task + MOST_LOST; t++) beyond |= is_task(a, t);
-    name_files(a, a->n_task);
-    CUBIX_CHECK(given < a->n_task && !beyond, CUBIX_EINPUT,
-                "%s is missing, of a catalogue that AHF wrote in a file for each task", a->halos);
-  } else {
-    CUBIX_CHECK(!is_task(a, given - 1) && !is_task(a, given + 1), CUBIX_EINPUT,
-                "%.*s0000%s" HALOS " is missing, the first file of a catalogue that AHF wrote in one for each task",
-                (int)(a->task - a->stem), a->stem, a->task + 4);
-    a->task = NULL;
-  }
-done:
-  name_files(a, 0);
-  return status;
+  return cubix_ahf_files_stem(stem, seek->par->GroupCatalogue);
 }
 
 /* ---- lines ------------------------------------------------------------------------------------ */
@@ -173,7 +97,7 @@ static int read_names(struct ahf *a)
   char *rest = NULL;
   CUBIX_CHECK(next_line(a) && a->line[0] == '#', CUBIX_EINPUT,
               "%s: the first line must name the columns, as '#ID(1) hostHalo(2) ...' does: it is no table of AHF's",
-              a->halos);
+              a->files.halos);
   for (int c = 0; c < N_COLUMN; c++) a->column[c] = -1;
   a->n_column = 0;
   for (char *word = strtok_r(a->line + 1, " \t\r\n", &rest); word; word = strtok_r(NULL, " \t\r\n", &rest)) {
@@ -185,7 +109,7 @@ static int read_names(struct ahf *a)
     CUBIX_CHECK(a->column[c] >= 0, CUBIX_EINPUT,
                 "%s has no column %s: it is of an old version of AHF, of whose lengths the unit is not known; give "
                 "Centre and SelectRadius instead",
-                a->halos, columns[c]);
+                a->files.halos, columns[c]);
 done:
   return status;
 }
@@ -230,19 +154,20 @@ static int read_table(struct ahf *a, int first)
 {
   int status = CUBIX_OK;
   const struct cubix_seek *seek = a->seek;
-  CUBIX_TRY(open_text(a, a->halos));
+  CUBIX_TRY(open_text(a, a->files.halos));
   if (first) CUBIX_TRY(read_names(a));
   while (next_line(a)) {
     struct row row = { -1, -1, 0 };
     double x[N_COLUMN];
     if (a->line[0] == '#' || !a->line[strspn(a->line, " \t\r\n")]) continue;
     CUBIX_CHECK(read_columns(a, &row, x) && x[NPART] >= 0 && x[NPART] < 1e18, CUBIX_EINPUT,
-                "%s: line %lld is no halo with the columns that the first line names", a->halos, (long long)a->n_line);
+                "%s: line %lld is no halo with the columns that the first line names", a->files.halos,
+                (long long)a->n_line);
     row.n = (int64_t)x[NPART];
     if (a->n == a->room) {
       const size_t room = a->room ? 2 * a->room : 1024;
       struct row *more = realloc(a->row, room * sizeof *more);
-      CUBIX_CHECK(more, CUBIX_ENOMEM, "cannot allocate memory for the %zu halos of %s", room, a->halos);
+      CUBIX_CHECK(more, CUBIX_ENOMEM, "cannot allocate memory for the %zu halos of %s", room, a->files.halos);
       a->row = more;
       a->room = room;
     }
@@ -257,18 +182,18 @@ done:
 static int read_halos(struct ahf *a)
 {
   int status = CUBIX_OK;
-  for (int t = 0; t < a->n_task; t++) {
-    name_files(a, t);
+  for (int t = 0; t < a->files.n_task; t++) {
+    cubix_ahf_files_name(&a->files, t);
     CUBIX_TRY(read_table(a, t == 0));
   }
-  name_files(a, 0);
+  cubix_ahf_files_name(&a->files, 0);
   CUBIX_TRY(cubix_keyset_init(&a->of_id, a->n));
   for (size_t i = 0; i < a->n; i++) {
     const int64_t before = cubix_keyset_find(&a->of_id, a->row[i].id);
     CUBIX_CHECK(before < 0, CUBIX_EINPUT,
                 "%s: the halos in rows %lld and %zu have the same ID, %llu: give the files of one task of AHF alone, "
                 "in a folder of its own",
-                a->halos, (long long)before, i, (unsigned long long)a->row[i].id);
+                a->files.halos, (long long)before, i, (unsigned long long)a->row[i].id);
     cubix_keyset_add(&a->of_id, a->row[i].id, (int64_t)i);
   }
 done:
@@ -335,10 +260,10 @@ static int read_list(struct ahf *a, struct members *members, int64_t row, int *t
   for (int64_t k = 0; k < a->row[row].n; k++) {
     int64_t x[2] = { 0, -1 };
     CUBIX_CHECK(next_line(a), CUBIX_EINPUT, "%s ends in line %lld, within the list of the halo in row %lld: it is not "
-                "all there", a->particles, (long long)a->n_line, (long long)row);
+                "all there", a->files.particles, (long long)a->n_line, (long long)row);
     if (!n_to) continue;
     CUBIX_CHECK(integers_of(a->line, x, 1) == 1, CUBIX_EINPUT, "%s: line %lld does not begin with an identifier",
-                a->particles, (long long)a->n_line);
+                a->files.particles, (long long)a->n_line);
     if (integers_of(a->line, x, 2) != 2 || x[1] < 0 || x[1] >= CUBIX_N_TYPE) *typed = 0;
     for (int j = 0; j < n_to; j++) CUBIX_TRY(list_add(to[j], x[0], x[1]));
   }
@@ -352,14 +277,14 @@ static int read_lists(struct ahf *a, struct members *members, int64_t *row, int 
 {
   int status = CUBIX_OK;
   int64_t left = 0, x[2];
-  CUBIX_TRY(open_text(a, a->particles));
+  CUBIX_TRY(open_text(a, a->files.particles));
   while (next_line(a)) {
     if (!a->line[strspn(a->line, " \t\r\n")]) continue;
     const int n = integers_of(a->line, x, 2);
     CUBIX_CHECK(n > 0 && x[0] >= 0 && (left || n == 1), CUBIX_EINPUT,
                 left ? "%s: line %lld must hold the number of a halo's particles, and its ID"
                      : "%s: line %lld must hold how many halos follow",
-                a->particles, (long long)a->n_line);
+                a->files.particles, (long long)a->n_line);
     if (!left) {
       left = x[0];
       continue;
@@ -367,7 +292,7 @@ static int read_lists(struct ahf *a, struct members *members, int64_t *row, int 
     CUBIX_CHECK(*row < (int64_t)a->n && x[0] == a->row[*row].n && (n == 1 || x[1] == a->row[*row].id), CUBIX_EINPUT,
                 "%s: the list in line %lld is not that of row %lld of %s, which has %zu rows: they do not belong "
                 "together",
-                a->particles, (long long)a->n_line, (long long)*row, a->halos, a->n);
+                a->files.particles, (long long)a->n_line, (long long)*row, a->files.halos, a->n);
     CUBIX_TRY(read_list(a, members, (*row)++, typed));
     left--;
   }
@@ -379,13 +304,13 @@ static int read_particles(struct ahf *a, struct members *members, int *typed)
 {
   int status = CUBIX_OK;
   int64_t row = 0;
-  for (int t = 0; t < a->n_task; t++) {
-    name_files(a, t);
+  for (int t = 0; t < a->files.n_task; t++) {
+    cubix_ahf_files_name(&a->files, t);
     CUBIX_TRY(read_lists(a, members, &row, typed));
   }
-  name_files(a, 0);
+  cubix_ahf_files_name(&a->files, 0);
   CUBIX_CHECK(row == (int64_t)a->n, CUBIX_EINPUT, "%s has the lists of %lld halos, and %s has %zu: they do not belong "
-              "together", a->particles, (long long)row, a->halos, a->n);
+              "together", a->files.particles, (long long)row, a->files.halos, a->n);
 done:
   return status;
 }
@@ -411,7 +336,7 @@ static int add_members(const struct ahf *a, struct cubix_ids *ids, size_t which,
             "%s is the halo with the ID %llu of %s: it lists %zu particles of all types, %zu of them in halos "
             "within it",
             cubix_group_word(word, sizeof word, a->seek->par, &a->seek->key[which]),
-            (unsigned long long)a->row[a->seek->key[which].index].id, a->halos, n, n - kept);
+            (unsigned long long)a->row[a->seek->key[which].index].id, a->files.halos, n, n - kept);
 done:
   cubix_keyset_free(&inner);
   return status;
@@ -451,10 +376,11 @@ static int choose_all(struct ahf *a, int tipsy)
   CUBIX_CHECK(seek->par->SelectRadius > 0, CUBIX_EUSAGE,
               tipsy ? "%s: what AHF lists of a Tipsy snapshot are no identifiers; set SelectRadius (%s), of %.4g kpc "
                       "at most, for the stars about its centre, or give SNAPSHOT.amiga.grp as GroupCatalogue"
-                    : "%s: there is no file " PARTICLES " beside it that lists the particles of its halos; set "
-                      "SelectRadius (%s), of %.4g kpc at most, for the stars about its centre",
-              a->halos, cubix_params_origin(seek->par, "SelectRadius"), seek->halo[0].radius);
-  cubix_log(CUBIX_LOG_INFO, "%s: the particles within SelectRadius of a halo's centre are taken for its own", a->halos);
+                    : "%s: there is no file " CUBIX_AHF_PARTICLES " beside it that lists the particles of its halos; "
+                      "set SelectRadius (%s), of %.4g kpc at most, for the stars about its centre",
+              a->files.halos, cubix_params_origin(seek->par, "SelectRadius"), seek->halo[0].radius);
+  cubix_log(CUBIX_LOG_INFO, "%s: the particles within SelectRadius of a halo's centre are taken for its own",
+            a->files.halos);
   for (size_t i = 0; i < seek->n; i++)
     for (int p = 0; p < seek->sim->n_part; p++)
       CUBIX_TRY(cubix_choice_add(&seek->choice[i], p, 0, seek->sim->part[p].n_row));
@@ -477,21 +403,20 @@ int cubix_catalogue_ahf(struct cubix_seek *seek)
 {
   int status = CUBIX_OK;
   struct ahf a = { .seek = seek };
-  char packed[4300], *file[1] = { a.halos };
+  char packed[4300], tasks[64] = "", *file[1] = { a.files.halos };
   struct cubix_listing listing = { .n_file = 1, .file = file };
   const int tipsy = !strcmp(seek->sim->format->recognise.file, "tipsy");
-  stem_of(a.stem, seek->par->GroupCatalogue);
-  CUBIX_TRY(find_tasks(&a));
+  CUBIX_TRY(cubix_ahf_files_find(&a.files, seek->par->GroupCatalogue));
   seek->listing = &listing;
-  snprintf(packed, sizeof packed, "%s.gz", a.halos);
-  CUBIX_CHECK(cubix_infile_is(a.halos) || !cubix_infile_is(packed), CUBIX_EINPUT,
-              "%s is packed: unpack it, and the file " PARTICLES ".gz beside it, with gunzip", packed);
-  CUBIX_TRY(check_epoch(seek, a.stem));
+  snprintf(packed, sizeof packed, "%s.gz", a.files.halos);
+  CUBIX_CHECK(cubix_infile_is(a.files.halos) || !cubix_infile_is(packed), CUBIX_EINPUT,
+              "%s is packed: unpack it, and the file " CUBIX_AHF_PARTICLES ".gz beside it, with gunzip", packed);
+  CUBIX_TRY(check_epoch(seek, a.files.stem));
   CUBIX_TRY(read_halos(&a));
-  if (a.n_task > 1) cubix_log(CUBIX_LOG_INFO, "%s is a catalogue of AHF, in files of %d tasks", a.halos, a.n_task);
-  else cubix_log(CUBIX_LOG_INFO, "%s is a catalogue of AHF", a.halos);
+  if (a.files.n_task > 1) snprintf(tasks, sizeof tasks, ", in files of %d tasks", a.files.n_task);
+  cubix_log(CUBIX_LOG_INFO, "%s is a catalogue of AHF%s", a.files.halos, tasks);
   CUBIX_TRY(cubix_seek_check(seek, (int64_t)a.n, "halos"));
-  if (tipsy || !cubix_infile_is(a.particles)) CUBIX_TRY(choose_all(&a, tipsy));
+  if (tipsy || !cubix_infile_is(a.files.particles)) CUBIX_TRY(choose_all(&a, tipsy));
   else CUBIX_TRY(choose_listed(&a));
 done:
   seek->listing = NULL;

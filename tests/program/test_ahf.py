@@ -175,3 +175,66 @@ def test_a_real_catalogue_of_ahf(tmp_path):
     assert "the catalogue states the velocity (-59.01, 156.65, 76.53) km/s" in log
     done = dump(tmp_path, 2, InputFile=file, GroupCatalogue=cat, GroupIndex=0, StarInitialMass="current")
     assert done.status == 2 and "no identifiers" in done.err and "amiga.grp" in done.err
+
+
+# ---- files of several tasks ------------------------------------------------------------------------
+
+def divide(cat, rows, heads=False):
+    """What tasks of AHF write: the first names the columns, each list has its own count.  rows: of each."""
+    lists = cat.with_name(cat.name.replace("halos", "particles"))
+    table, text = cat.read_text().splitlines(), lists.read_text().splitlines()
+    blocks, at = [], 1
+    while at < len(text):
+        n = int(text[at].split()[0])
+        blocks.append(text[at:at + n + 1])
+        at += n + 1
+    cat.unlink()
+    lists.unlink()
+    first, made = 0, []
+    for t, n in enumerate(rows):
+        names = [cat.with_name(f"snap_050.{t:04d}.z{Z:.3f}.AHF_{kind}") for kind in ("halos", "particles")]
+        names[0].write_text("\n".join((table[:1] if heads or t == 0 else []) + table[1 + first:1 + first + n]) + "\n" * (n > 0))
+        names[1].write_text("\n".join([f"{n:15d}"] + [x for b in blocks[first:first + n] for x in b]) + "\n")
+        first += n
+        made.append(names)
+    return made
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("heads", [False, True])
+def test_files_of_tasks_are_one_catalogue(tmp_path, ranks, heads):
+    """Any of them stands for all; rows are counted through, a task may have no halo, a host may be another task's."""
+    s, snap, halos, cat = universe(tmp_path)
+    files = divide(cat, [2, 0, 1, 1], heads)
+    lists = [set(members) for members, _ in halos]
+    own = [lists[0] - lists[2], lists[1], lists[2] - lists[3], lists[3]]
+    for given in (files[0][0], files[2][1], str(files[3][0]).removesuffix("AHF_halos")):
+        for i, ids in enumerate(own):
+            _, info = taken(tmp_path, ranks, now(s, list(ids)), InputFile=snap, GroupCatalogue=given, GroupIndex=i)
+            assert within(info["stated_centre"], np.array([1, 2.5, 3]) * A / HUBBLE + 100 * i * A / HUBBLE, rtol=1e-12)
+    log = log_of(tmp_path, ranks, InputFile=snap, GroupCatalogue=files[0][0], GroupIndex=3)
+    assert "is a catalogue of AHF, in files of 4 tasks" in log
+
+
+def test_a_number_in_the_name_need_not_be_a_task(tmp_path):
+    s, snap, halos, _ = universe(tmp_path)
+    cat = write_ahf(tmp_path, halos, stem=f"run.0050.z{Z:.3f}.")
+    taken(tmp_path, 1, now(s, halos[1][0]), InputFile=snap, GroupCatalogue=cat, GroupIndex=1)
+
+
+@pytest.mark.parametrize("gone, given", [(0, 1), (1, 0), (1, 2), (2, 3)])
+def test_a_task_that_is_missing_is_named(tmp_path, gone, given):
+    _, snap, _, cat = universe(tmp_path)
+    files = divide(cat, [1, 1, 1, 1])
+    files[gone][0].unlink()
+    for ranks in (1, 2):
+        done = dump(tmp_path, ranks, InputFile=snap, GroupCatalogue=files[given][0], GroupIndex=0)
+        assert done.status == 3 and f"snap_050.{gone:04d}.z{Z:.3f}.AHF_halos is missing" in done.err, done.err
+
+
+def test_a_list_of_a_task_that_is_missing(tmp_path):
+    _, snap, _, cat = universe(tmp_path)
+    files = divide(cat, [2, 2])
+    files[1][1].unlink()
+    done = dump(tmp_path, 2, InputFile=snap, GroupCatalogue=files[0][0], GroupIndex=0)
+    assert done.status == 3 and files[1][1].name in done.err, done.err
