@@ -6,7 +6,8 @@
  * not its ID.  Particles of subhaloes are listed for their hosts, too: GroupType group takes all that a halo lists,
  * subhalo what none of the halos within it lists.  Where tasks of AHF wrote a file each (ahf_files.h) rows are counted
  * through, the first file names the columns, and each AHF_particles has its own count; they may lie one behind the
- * other in one file, too.  Without STEM.AHF_particles there is the place of a halo, and SelectRadius chooses stars.  Of Tipsy snapshots identifiers are numbers of particles in an order of their own: there, too.
+ * other in one file, too.  Without STEM.AHF_particles there is the place of a halo, and SelectRadius chooses stars.  Of
+ * Tipsy snapshots identifiers are numbers of particles in an order of their own: there, too.
  *
  * Only the file's name states the redshift, to three digits: STEM is SNAPSHOT.z0.123. */
 #define _POSIX_C_SOURCE 200809L
