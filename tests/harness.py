@@ -45,6 +45,13 @@ def program(name):
     pytest.fail(f"{name} is not in {BUILD}: build it, or set CUBIX_BUILD to the build folder")
 
 
+@functools.cache
+def for_python():
+    """Whether Python can load the library: it was built shared, and without sanitizers."""
+    library = BUILD / "libcubix.so"
+    return library.exists() and b"__asan_init" not in library.read_bytes()
+
+
 # ---- running -------------------------------------------------------------------------------------
 
 @functools.cache
