@@ -292,3 +292,13 @@ int cubix_mpi_binding_plane(struct cubix_binding *binding, const char *name, voi
 done:
   return status;
 }
+
+int cubix_mpi_binding_draw(struct cubix_binding *binding, const int number[4], const int *channel, void *value)
+{
+  int status = CUBIX_OK;
+  const struct cubix_draws draws = { number[0], number[1], number[2], channel, number[3] };
+  CUBIX_TRY(check_fresh(binding));
+  CUBIX_TRY(cubix_mpi_pipeline_draw(binding->chain->pipe, &draws, value));
+done:
+  return status;
+}

@@ -74,6 +74,9 @@ int cubix_mpi_binding_gnvp(struct cubix_binding *binding, const void *weight, do
 /** As cubix_mpi_pipeline_write and _get, of the values that forward was run with.  Collective. */
 int cubix_mpi_binding_write(struct cubix_binding *binding, const char *files);
 int cubix_mpi_binding_plane(struct cubix_binding *binding, const char *name, void *value, size_t n);
+/** As cubix_mpi_pipeline_draw.  Collective.
+ *  @param number [4] first, n, n_channel, sum  @param channel [n_channel] */
+int cubix_mpi_binding_draw(struct cubix_binding *binding, const int number[4], const int *channel, void *value);
 void cubix_mpi_binding_close(struct cubix_binding *binding);
 
 #ifdef __cplusplus

@@ -26,6 +26,14 @@ int cubix_mpi_pipeline_write(struct cubix_pipeline *pipe, const char *files);
  *  @param[out] value  on rank 0, in other ranks NULL; n numbers
  *  Errors: CUBIX_EFAIL before a forward run; CUBIX_EUSAGE for another name, or another n. */
 int cubix_mpi_pipeline_get(struct cubix_pipeline *pipe, const char *name, cubix_real *value, size_t n);
+/* Realisations of the noise: first, first + 1 ... of n, in some channels, number 0 being that of files and of DATA. */
+struct cubix_draws { int first, n, n_channel; const int *channel; int sum; };
+/** Draw them of the cube of the last forward run; the light is not painted again.  Collective.
+ *  @param draws  the same on all ranks; sum 1: the channels added up
+ *  @param[out] value  on rank 0, in other ranks NULL: [n][n_channel][n_y][n_x], with sum [n][n_y][n_x], in
+ *    10^FluxUnit erg/s/cm2/AA, 0 outside the aperture
+ *  Errors: CUBIX_EFAIL before a forward run; CUBIX_EUSAGE without noise, or for channels that are not there. */
+int cubix_mpi_pipeline_draw(struct cubix_pipeline *pipe, const struct cubix_draws *draws, cubix_real *value);
 
 #ifdef __cplusplus
 }

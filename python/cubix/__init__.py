@@ -441,6 +441,34 @@ class Chain:
                                0 if out is None else out.size)
         return None if out is None else np.moveaxis(out, 0, -1) if of_cube else out
 
+    def draws(self, n: int, channels: Optional[ArrayLike] = None, *, first: int = 1, sum: bool = False
+              ) -> Optional[NDArray[np.floating]]:
+        """Realisations of the noise of the cube of the last `forward`; its light is not painted again.  Collective.
+
+        n         how many
+        channels  which channels, from 0 on; None: all
+        first     number of the first; 0 is that of files and of plane("DATA").  A number's noise is always the same
+                  with the same Seed, and independent of the others'
+        sum       True: the channels added up
+
+        Returns float32 [n][n_y][n_x][len(channels)], or with sum [n][n_y][n_x], in 10^FluxUnit erg/s/cm2/AA on rank
+        0; None on the others.  With Sampling fibres noise is that of fibres and correlated.  Raises Error with Noise
+        none, or for channels that are not there.
+        """
+        n_y, n_x, n_lambda = self.field
+        wanted = np.ascontiguousarray(range(n_lambda) if channels is None else channels, np.intc)
+        if wanted.ndim != 1:
+            raise Error(f"channels must be a list of numbers, not an array of shape {wanted.shape}")
+        shape = (n, n_y, n_x) if sum else (n, len(wanted), n_y, n_x)
+        out = np.empty(shape if n > 0 else 0, self._dtype) if rank() == 0 else None
+        number = (ctypes.c_int * 4)(first, n, len(wanted), bool(sum))
+        with _library.lock:
+            self._need_forward()
+            self._binding.meet("draw")
+            self._binding.call("draw", number, wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int)),
+                               None if out is None else out.ctypes.data)
+        return None if out is None else out if sum else np.moveaxis(out, 1, -1)
+
     def write(self, files: Union[str, os.PathLike[str]]) -> None:
         """Write the cube of the last `forward` as `cubix` does, with noise as the parameter Noise says.  Collective.
 

@@ -38,6 +38,7 @@ _FUNCTIONS = {
     "cubix_mpi_binding_gnvp": (_INT, _POINTER, _POINTER, _POINTERS, _POINTERS),
     "cubix_mpi_binding_write": (_INT, _POINTER, _TEXT),
     "cubix_mpi_binding_plane": (_INT, _POINTER, _TEXT, _POINTER, _SIZE),
+    "cubix_mpi_binding_draw": (_INT, _POINTER, _INTS, _INTS, _POINTER),
     "cubix_mpi_binding_close": (None, _POINTER),
 }
 _LEVELS = (logging.DEBUG, logging.INFO, logging.DEBUG, logging.WARNING)   # enum cubix_log_level
@@ -52,7 +53,7 @@ _inside = False                  # a call of the library is in progress
 _raised = None                   # exception of a log handler during the call, Ctrl-C included
 _unwanted = []                   # bindings to close once the call in progress has returned
 _parted = None                   # why the ranks can no longer make calls together
-_CALLS = "end", "open", "get", "put", "forward", "vjp", "jvp", "gnvp", "write", "plane"   # what ranks meet for
+_CALLS = "end", "open", "get", "put", "forward", "vjp", "jvp", "gnvp", "write", "plane", "draw"   # what ranks meet for
 
 
 class Error(Exception):

@@ -22,6 +22,7 @@ struct cubix_noise {
   int n_exposure;
   double achieved_snr;            /* median S/N per sqrt(AA) in aperture and band */
   unsigned seed;
+  uint32_t realisation;           /* 0: that of files; others are independent of it and of each other */
   int n_lambda;
   double *electrons;              /* [n_lambda] electrons per unit of the cube's flux */
   double *sky;                    /* [n_lambda] electrons per voxel from the sky */

@@ -115,6 +115,9 @@ INLINE double cos_turns(double u)
   return result;
 }
 
+/* What all draws of a channel share, in electrons. */
+struct channel { double electrons, sky, rest; uint32_t seed, realisation; };
+
 /* ---- few photons ----------------------------------------------------------------------------- */
 /* The smallest n with P(N <= n) >= u. */
 static double poisson(double mean, double u)
@@ -129,21 +132,18 @@ static double poisson(double mean, double u)
   return n;
 }
 
-/* Counted photons less their mean, and a Gaussian of variance rest from draw 1. */
-static double draw_few(double photons, double rest, double u, uint32_t seed, uint64_t voxel)
+/* Counted photons less their mean, and a Gaussian of variance c->rest from draw 1. */
+static double draw_few(double photons, double u, const struct channel *c, uint64_t voxel)
 {
-  const uint32_t key[2] = { seed, 0 }, counter[4] = { (uint32_t)voxel, (uint32_t)(voxel >> 32), 1, 0 };
+  const uint32_t key[2] = { c->seed, 0 }, counter[4] = { (uint32_t)voxel, (uint32_t)(voxel >> 32), 1, c->realisation };
   uint32_t word[4];
   double g[2];
   cubix_philox(word, counter, key);
   cubix_gauss_pair(g, cubix_uniform(word[0], word[1]), cubix_uniform(word[2], word[3]));
-  return poisson(photons, u) - photons + g[0] * sqrt(rest);
+  return poisson(photons, u) - photons + g[0] * sqrt(c->rest);
 }
 
 /* ---- a block --------------------------------------------------------------------------------- */
-/* What all draws of a channel share, in electrons. */
-struct channel { double electrons, sky, rest; uint32_t seed; };
-
 /* n <= BLOCK voxels from `voxel` on. */
 INLINE void draw_body(const struct channel *c, size_t n, const double *flux, uint64_t voxel, double *draw)
 {
@@ -153,7 +153,7 @@ INLINE void draw_body(const struct channel *c, size_t n, const double *flux, uin
   int few = 0;
   for (int i = 0; i < BLOCK; i++) {
     const uint64_t v = voxel + (uint64_t)i;
-    const uint32_t counter[4] = { (uint32_t)v, (uint32_t)(v >> 32), 0, 0 };
+    const uint32_t counter[4] = { (uint32_t)v, (uint32_t)(v >> 32), 0, c->realisation };
     uint32_t out[4];
     cubix_philox(out, counter, key);
     word[0][i] = out[0];
@@ -170,7 +170,7 @@ INLINE void draw_body(const struct channel *c, size_t n, const double *flux, uin
   memcpy(draw, g, n * sizeof *draw);
   for (size_t i = 0; few && i < n; i++)
     if (photons[i] < poisson_limit)
-      draw[i] = draw_few(photons[i], c->rest, uniform[i], c->seed, voxel + i) / c->electrons;
+      draw[i] = draw_few(photons[i], uniform[i], c, voxel + i) / c->electrons;
 }
 
 typedef void drawer(const struct channel *, size_t, const double *, uint64_t, double *);
@@ -211,7 +211,8 @@ void cubix_noise_draws(const struct cubix_noise *noise, int k, size_t n, const d
     return;
   }
   const struct channel c = { noise->electrons[k], noise->sky[k],
-                             noise->sky[k] * (noise->sky_factor - 1.) + noise->detector[k], noise->seed };
+                             noise->sky[k] * (noise->sky_factor - 1.) + noise->detector[k], noise->seed,
+                             noise->realisation };
   drawer *draw_some = best();
   for (size_t i = 0; i < n; i += BLOCK) draw_some(&c, n - i < BLOCK ? n - i : BLOCK, flux + i, voxel + i, draw + i);
 }

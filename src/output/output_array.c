@@ -2,10 +2,8 @@
  *
  * A plane is made as for a file, a block of channels at a time, by the rank that holds them.  Blocks arrive where
  * they belong. */
-#define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "observation/psf_sums.h"
@@ -16,17 +14,6 @@
 static const struct { const char *name; enum cubix_plane plane;
 } planes[] = { { "DATA", CUBIX_PLANE_DATA }, { "STAT", CUBIX_PLANE_STAT }, { "NOISEFREE", CUBIX_PLANE_NOISEFREE } };
 static const size_t block_bytes = (size_t)1 << 24;
-
-static int wait_for(struct cubix_blocks *blocks, int slot)
-{
-  int status = CUBIX_OK, here = 0;
-  const struct timespec nap = { 0, 50000 };
-  for (;;) {
-    status = blocks->look(blocks, slot, &here);
-    if (here) return status;
-    nanosleep(&nap, NULL);
-  }
-}
 
 /* Channels first .. last - 1, which rank r holds. */
 static int take_channels(cubix_real *value, const struct cubix_result *result, struct cubix_blocks *blocks, int what,
@@ -39,10 +26,7 @@ static int take_channels(cubix_real *value, const struct cubix_result *result, s
     const int n_k = last - k < most ? last - k : most;
     cubix_real *to = value + (size_t)k * n_xy;
     if (!blocks || r == blocks->me) CUBIX_TRY(cubix_output_block(result, what, k, n_k, to, (size_t)n_k * image));
-    else {
-      CUBIX_TRY(blocks->ask(blocks, 0, r, what, k, n_k, to, (size_t)n_k * image));
-      CUBIX_TRY(wait_for(blocks, 0));
-    }
+    else CUBIX_TRY(cubix_output_take(blocks, r, what, k, n_k, to, (size_t)n_k * image));
   }
 done:
   return status;

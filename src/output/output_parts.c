@@ -1,10 +1,12 @@
 /* output_parts.c -- the tables and vectors of the files of a result, whatever their kind, and how
  * large the files are. */
+#define _POSIX_C_SOURCE 200809L
 #include "output/output_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "cube/truth_maps.h"
@@ -155,4 +157,18 @@ void cubix_vector_values(const struct cubix_result *result, enum cubix_channel_v
     const double lambda = cubix_instrument_lambda(result->ins, k), fwhm = result->templates->fwhm_cube[k];
     value[k] = vector == CUBIX_VECTOR_WAVE ? lambda : vector == CUBIX_VECTOR_RESOLUTION && fwhm > 0 ? lambda / fwhm : 0;
   }
+}
+
+int cubix_output_take(struct cubix_blocks *blocks, int r, int what, int k0, int n_k, void *block, size_t n_byte)
+{
+  int status = CUBIX_OK, here = 0;
+  const struct timespec nap = { 0, 50000 };
+  CUBIX_TRY(blocks->ask(blocks, 0, r, what, k0, n_k, block, n_byte));
+  for (;;) {
+    status = blocks->look(blocks, 0, &here);
+    if (here) break;
+    nanosleep(&nap, NULL);
+  }
+done:
+  return status;
 }

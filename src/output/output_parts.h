@@ -81,6 +81,8 @@ double cubix_rss_bytes(const struct cubix_instrument *ins);
 /** What all fibres record in channel k: flux with noise, or its variance (0 without noise).  Local.
  *  @param[out] value [n_spectrum]  @param flux [n_spectrum] without noise, for the time of the call */
 void cubix_rss_channel(double *value, double *flux, const struct cubix_result *result, int k, int variance);
+/** A block from another rank, waited for.  Rank 0.  @return the status with which it was made */
+int cubix_output_take(struct cubix_blocks *blocks, int r, int what, int k0, int n_k, void *block, size_t n_byte);
 /* Arguments `what` of cubix_output_block beside those of planes. */
 enum { CUBIX_BLOCK_RSS_FLUX = 1 << 16, CUBIX_BLOCK_RSS_IVAR };
 /** A block of either.  Local.  @param[out] block [n_k][n_spectrum] of cubix_real */

@@ -7,7 +7,6 @@
  * FLUX is what enters a core.  Noise is that which the cube has been rebuilt with. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "observation/fibres.h"
@@ -55,18 +54,9 @@ done:
 int cubix_rss_take(const struct cubix_result *result, struct cubix_blocks *blocks, int what, int r, int k0, int n_k,
                    cubix_real *block)
 {
-  int status = CUBIX_OK, here = 0;
-  const struct timespec nap = { 0, 50000 };
   if (!blocks || r == blocks->me) return cubix_rss_block(result, what, k0, n_k, block);
-  CUBIX_TRY(blocks->ask(blocks, 0, r, what, k0, n_k, block,
-                        (size_t)n_k * (size_t)result->fibres->n_spectrum * sizeof *block));
-  for (;;) {
-    status = blocks->look(blocks, 0, &here);
-    if (here) return status;
-    nanosleep(&nap, NULL);
-  }
-done:
-  return status;
+  return cubix_output_take(blocks, r, what, k0, n_k, block,
+                           (size_t)n_k * (size_t)result->fibres->n_spectrum * sizeof *block);
 }
 
 /* Channels of all ranks.  @param[out] rows [n_spectrum][n_lambda] */
