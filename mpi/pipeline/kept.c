@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
+#include "instrument/refraction.h"
 #include "mpi/comm/group.h"
 
 /* Parameters on which none of it depends: those of the galaxy, of the noise's strength, and of what is written; where
@@ -29,7 +31,9 @@ static int is_apart(const char *name)
 
 int cubix_mpi_kept_key(uint64_t key[2], const struct cubix_params *par)
 {
-  return cubix_params_hash(key, par, is_apart);
+  int status = cubix_params_hash(key, par, is_apart);
+  if (!status && cubix_refraction_wanted(par)) cubix_hash(&par->Roll, sizeof par->Roll, key);  /* turns the zenith */
+  return status;
 }
 
 int cubix_mpi_kept_take(struct cubix_kept_set *set, struct cubix_kept *kept, const struct cubix_params *par)

@@ -76,7 +76,7 @@ static int places_check(const struct spectra *s, const struct cubix_instrument *
   CUBIX_TRY(vector_read(s, "YPOS", s->n, y));
   for (int i = 0; i < s->n; i++) {
     double east, north;
-    cubix_bundle_place(ins->bundle, i, &east, &north);
+    cubix_bundle_place(ins->bundle, cubix_bundle_group(ins->bundle, s->n_lambda / 2), i, &east, &north);
     CUBIX_CHECK(hypot(x[i] - east, y[i] - north) <= place_tolerance * ins->bundle->core, CUBIX_EINPUT,
                 "ObservedFile %s: spectrum %d is of a core at %.3f %.3f arcsec (XPOS, YPOS), that of %s at %.3f %.3f; "
                 "they may be %g arcsec apart: give the places by FibreFile and DitherFile",

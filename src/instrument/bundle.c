@@ -24,6 +24,8 @@
 
 enum { MOST = 100000 };           /* fibres of a bundle, or dithers */
 
+static const char columns[] = "arcsec to the east and arcsec to the north";
+
 static int lay_hexagon(struct cubix_bundle *bundle, double pitch, int n_side)
 {
   int n = 0;
@@ -72,8 +74,7 @@ static int lay_rings(struct cubix_bundle *bundle, double pitch, int n_ring)
   return n;
 }
 
-/* A table of two columns: arcsec to the east, arcsec to the north; what follows a # is a comment. */
-static int read_table(double **x, double **y, int *n, const char *path, const char *what)
+int cubix_bundle_table(double **x, double **y, int *n, const char *path, const char *what, const char *columns)
 {
   int status = CUBIX_OK, line = 0, room = 0;
   char text[1024];
@@ -87,8 +88,8 @@ static int read_table(double **x, double **y, int *n, const char *path, const ch
     if (hash) *hash = '\0';
     if (text[strspn(text, " \t\r\n")] == '\0') continue;
     CUBIX_CHECK(sscanf(text, "%lf %lf %7s", &a, &b, rest) == 2, CUBIX_EINPUT,
-                "%s:%d: a line of %s holds two numbers, arcsec to the east and arcsec to the north", path, line, what);
-    CUBIX_CHECK(fabs(a) <= 1e5 && fabs(b) <= 1e5, CUBIX_EINPUT, "%s:%d: %g %g arcsec; at most 1e5", path, line, a, b);
+                "%s:%d: a line of %s holds two numbers, %s", path, line, what, columns);
+    CUBIX_CHECK(fabs(a) <= 1e5 && fabs(b) <= 1e5, CUBIX_EINPUT, "%s:%d: %g %g; at most 1e5", path, line, a, b);
     CUBIX_CHECK(*n < MOST, CUBIX_EINPUT, "%s holds more than %d lines", path, MOST);
     if (*n == room) {
       room = 2 * room + 64;
@@ -131,7 +132,7 @@ static int lay_fibres(struct cubix_bundle *bundle, const struct cubix_instrument
     else
       snprintf(path, sizeof path, "%.*s%s", slash && file->fibres_file[0] != '/' ? (int)(slash - file->path) + 1 : 0,
                file->path, file->fibres_file);
-    CUBIX_TRY(read_table(&bundle->x, &bundle->y, &bundle->n_fibre, path, "the places of fibres"));
+    CUBIX_TRY(cubix_bundle_table(&bundle->x, &bundle->y, &bundle->n_fibre, path, "the places of fibres", columns));
     goto done;
   }
   const int hexagon = (enum cubix_bundle_kind)file->fibres_bundle == CUBIX_BUNDLE_HEXAGON;
@@ -160,8 +161,8 @@ static int lay_dithers(struct cubix_bundle *bundle, const struct cubix_instrumen
   int status = CUBIX_OK;
   const enum cubix_dither kind = (enum cubix_dither)file->fibres_dither;
   if (par->DitherFile[0]) {
-    CUBIX_TRY(read_table(&bundle->shift_x, &bundle->shift_y, &bundle->n_dither, par->DitherFile,
-                         "the places of the bundle's centre"));
+    CUBIX_TRY(cubix_bundle_table(&bundle->shift_x, &bundle->shift_y, &bundle->n_dither, par->DitherFile,
+                                 "the places of the bundle's centre", columns));
     goto done;
   }
   if (kind != CUBIX_DITHER_NONE) CUBIX_TRY(need(file, par, CUBIX_KEY_fibres_dither_step, "fibres.dither needs it"));
@@ -200,6 +201,7 @@ int cubix_bundle_read(struct cubix_bundle **out, const struct cubix_instrument_f
   bundle->sigma = file->fibres_sigma;
   bundle->limit = file->fibres_limit;
   bundle->drop = file->fibres_drop;
+  bundle->n_group = 1;
   CUBIX_TRY(lay_fibres(bundle, file, par));
   CUBIX_TRY(lay_dithers(bundle, file, par));
   *out = bundle;
@@ -209,10 +211,21 @@ done:
   return status;
 }
 
-void cubix_bundle_place(const struct cubix_bundle *bundle, int i, double *x, double *y)
+int cubix_bundle_group(const struct cubix_bundle *bundle, int k)
 {
-  *x = bundle->x[i % bundle->n_fibre] + bundle->shift_x[i / bundle->n_fibre];
-  *y = bundle->y[i % bundle->n_fibre] + bundle->shift_y[i / bundle->n_fibre];
+  int group = 0;
+  while (bundle->first && bundle->first[group + 1] <= k) group++;
+  return group;
+}
+
+void cubix_bundle_place(const struct cubix_bundle *bundle, int group, int i, double *x, double *y)
+{
+  const int dither = i / bundle->n_fibre;
+  *x = bundle->x[i % bundle->n_fibre] + bundle->shift_x[dither];
+  *y = bundle->y[i % bundle->n_fibre] + bundle->shift_y[dither];
+  if (!bundle->first || group == CUBIX_AT_REFERENCE) return;
+  *x += bundle->air_x[group * bundle->n_dither + dither];
+  *y += bundle->air_y[group * bundle->n_dither + dither];
 }
 
 double cubix_bundle_area(const struct cubix_bundle *bundle) { return 0.25 * CUBIX_PI * bundle->core * bundle->core; }
@@ -224,16 +237,22 @@ void cubix_bundle_reach(const struct cubix_bundle *bundle, double *reach_x, doub
   *reach_x = *reach_y = 0;
   for (int i = 0; i < cubix_bundle_spectra(bundle); i++) {
     double x, y;
-    cubix_bundle_place(bundle, i, &x, &y);
+    cubix_bundle_place(bundle, CUBIX_AT_REFERENCE, i, &x, &y);
     *reach_x = fmax(*reach_x, fabs(x) + around);
     *reach_y = fmax(*reach_y, fabs(y) + around);
   }
 }
 
-double cubix_bundle_weight(const struct cubix_bundle *bundle, int i, double x, double y, double side_x, double side_y)
+double cubix_bundle_far(const struct cubix_bundle *bundle)
+{
+  return bundle->rebuild == CUBIX_REBUILD_SHEPARD ? bundle->limit : 0.5 * bundle->drop * bundle->core;
+}
+
+double cubix_bundle_weight(const struct cubix_bundle *bundle, int group, int i, double x, double y, double side_x,
+                           double side_y)
 {
   double at_x, at_y;
-  cubix_bundle_place(bundle, i, &at_x, &at_y);
+  cubix_bundle_place(bundle, group, i, &at_x, &at_y);
   const double dx = x - at_x, dy = y - at_y;
   if (bundle->rebuild == CUBIX_REBUILD_SHEPARD) {
     const double r2 = dx * dx + dy * dy;
@@ -251,5 +270,8 @@ void cubix_bundle_free(struct cubix_bundle *bundle)
   free(bundle->y);
   free(bundle->shift_x);
   free(bundle->shift_y);
+  free(bundle->first);
+  free(bundle->air_x);
+  free(bundle->air_y);
   free(bundle);
 }

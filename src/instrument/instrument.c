@@ -53,6 +53,24 @@ int cubix_instrument_inside(const struct cubix_instrument *ins, int ix, int iy)
   }
 }
 
+/* Columns or rows, of n, whose numbers are within `far` of `at`. */
+static void range(int *from, int *to, double at, double far, int n)
+{
+  *from = (int)fmin(fmax(floor(at - far), 0), n);
+  *to = (int)fmin(fmax(ceil(at + far) + 1, 0), n);
+}
+
+struct cubix_window cubix_instrument_near(const struct cubix_instrument *ins, int group, int i)
+{
+  struct cubix_window w;
+  double x, y;
+  const double far = cubix_bundle_far(ins->bundle);
+  cubix_bundle_place(ins->bundle, group, i, &x, &y);
+  range(&w.x0, &w.x1, 0.5 * ins->n_x - 0.5 - x / ins->pixel_x, far / ins->pixel_x + 1, ins->n_x);
+  range(&w.y0, &w.y1, 0.5 * ins->n_y - 0.5 + y / ins->pixel_y, far / ins->pixel_y + 1, ins->n_y);
+  return w;
+}
+
 static void free_curve(struct cubix_curve *curve)
 {
   free(curve->lambda);

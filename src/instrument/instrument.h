@@ -121,6 +121,10 @@ static inline double cubix_instrument_y(const struct cubix_instrument *ins, int 
 {
   return (iy + 0.5 - 0.5 * ins->n_y) * ins->pixel_y;
 }
+/** The spaxels, columns x0 to x1 - 1 and rows y0 to y1 - 1, outside of which spectrum i of the bundle gives light to
+ *  none in the channels of a group.  Local. */
+struct cubix_window { int x0, x1, y0, y1; };
+struct cubix_window cubix_instrument_near(const struct cubix_instrument *ins, int group, int i);
 /** 1 if the spaxel (ix, iy) of the field lies in the aperture, or fibres give light to it.  Local. */
 int cubix_instrument_inside(const struct cubix_instrument *ins, int ix, int iy);
 /** Air <-> vacuum wavelength [AA]; below 2000 AA unchanged.  Local.

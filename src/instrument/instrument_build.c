@@ -10,6 +10,7 @@
 #include "instrument/instrument.h"
 #include "instrument/instrument_file.h"
 #include "instrument/psf_kernel.h"
+#include "instrument/refraction.h"
 #include "instrument/sky.h"
 #include "params/params.h"
 #include "physics/constants.h"
@@ -183,32 +184,47 @@ static int lay_fibres(struct cubix_instrument *ins, const struct cubix_params *p
               cubix_params_origin(par, "Psf"));
   ins->sub = par->FibreSubsample ? par->FibreSubsample : subsample(ins);
   double far_x = 0, far_y = 0;
-  for (int i = 0; i < cubix_bundle_spectra(ins->bundle); i++) {
-    double x, y;
-    cubix_bundle_place(ins->bundle, i, &x, &y);
-    far_x = fmax(far_x, fabs(x) + 0.5 * ins->bundle->core);
-    far_y = fmax(far_y, fabs(y) + 0.5 * ins->bundle->core);
-  }
+  for (int g = CUBIX_AT_REFERENCE; g < ins->bundle->n_group; g++)
+    for (int i = 0; i < cubix_bundle_spectra(ins->bundle); i++) {
+      double x, y;
+      cubix_bundle_place(ins->bundle, g, i, &x, &y);
+      far_x = fmax(far_x, fabs(x) + 0.5 * ins->bundle->core);
+      far_y = fmax(far_y, fabs(y) + 0.5 * ins->bundle->core);
+    }
   const double x = far_x / ins->pixel_x - 0.5 * ins->n_x, y = far_y / ins->pixel_y - 0.5 * ins->n_y;
   ins->apron = (int)fmax(0, ceil(fmax(x, y) + 1. / ins->sub));
 done:
   return status;
 }
 
-/* Which spaxels of the cube the bundle reaches. */
-static int lay_covered(struct cubix_instrument *ins)
+/* Which spaxels of the cube the bundle reaches at all wavelengths. */
+static int lay_covered(struct cubix_instrument *ins, const struct cubix_params *par)
 {
-  int status = CUBIX_OK;
-  const int n = cubix_bundle_spectra(ins->bundle);
-  CUBIX_ALLOC(ins->covered, (size_t)ins->n_x * (size_t)ins->n_y);
-  for (int iy = 0; iy < ins->n_y; iy++)
-    for (int ix = 0; ix < ins->n_x; ix++) {
-      unsigned char *covered = &ins->covered[(size_t)iy * (size_t)ins->n_x + (size_t)ix];
-      for (int i = 0; i < n && !*covered; i++)
-        *covered = cubix_bundle_weight(ins->bundle, i, cubix_instrument_x(ins, ix), cubix_instrument_y(ins, iy),
-                                       ins->pixel_x, ins->pixel_y) > 0;
+  int status = CUBIX_OK, any = 0;
+  const int n = cubix_bundle_spectra(ins->bundle), n_group = ins->bundle->n_group;
+  const size_t n_spaxel = (size_t)ins->n_x * (size_t)ins->n_y;
+  int *last = NULL;                                        /* the last group that reached a spaxel, counted from 1 */
+  CUBIX_ALLOC(ins->covered, n_spaxel);
+  CUBIX_ALLOC(last, n_spaxel);
+  for (int g = 0; g < n_group; g++)
+    for (int i = 0; i < n; i++) {
+      const struct cubix_window w = cubix_instrument_near(ins, g, i);
+      for (int iy = w.y0; iy < w.y1; iy++)
+        for (int ix = w.x0; ix < w.x1; ix++) {
+          int *of = &last[(size_t)iy * (size_t)ins->n_x + (size_t)ix];
+          if (*of == g && cubix_bundle_weight(ins->bundle, g, i, cubix_instrument_x(ins, ix),
+                                              cubix_instrument_y(ins, iy), ins->pixel_x, ins->pixel_y) > 0)
+            *of = g + 1;
+        }
     }
+  for (size_t p = 0; p < n_spaxel; p++) any |= ins->covered[p] = last[p] == n_group;
+  const char *name = par->AirmassFile[0] ? "AirmassFile" : "Airmass";
+  CUBIX_CHECK(any || !ins->bundle->first, CUBIX_EUSAGE,
+              "the air's refraction moves the fibres so far that they reach no spaxel at all wavelengths (%s, %s): make "
+              "the airmass smaller, or choose fewer channels by LambdaMin and LambdaMax",
+              name, cubix_params_origin(par, name));
 done:
+  free(last);
   return status;
 }
 
@@ -397,9 +413,10 @@ static int read(struct cubix_instrument **out, const struct cubix_params *par, i
   CUBIX_TRY(lay_field(ins, &file, par));
   CUBIX_TRY(cubix_channels_lay(ins, &file, par));
   CUBIX_TRY(lay_psf(ins, &file, par));
+  CUBIX_TRY(cubix_refraction_lay(ins, par));
   CUBIX_TRY(lay_fibres(ins, par));
   if (ins->bundle && painted) take_painted(ins);
-  else if (ins->bundle) CUBIX_TRY(lay_covered(ins));
+  else if (ins->bundle) CUBIX_TRY(lay_covered(ins, par));
   ins->margin = painted || !ins->bundle ? cubix_psf_margin(ins) : 0;
   CUBIX_TRY(lay_lsf(ins, &file, par));
   CUBIX_TRY(lay_noise(ins, &file, par));

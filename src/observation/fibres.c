@@ -12,7 +12,9 @@
  * are a little below 0 at the rim of a core.
  *
  * W.  A spaxel of the cube is the mean of the spectra near it, with weights that the bundle knows,
- * times its area over that of a core; spaxels that no fibre is near are 0. */
+ * times its area over that of a core; spaxels that no fibre is near are 0.
+ *
+ * With refraction cores are at other places in each group of channels, in S and in W alike. */
 #include "observation/fibres.h"
 
 #include <math.h>
@@ -62,7 +64,7 @@ static void sharpen(double *value, int n, size_t step, int n_box, double *copy)
 /* Spaxels across the box that holds a core and what sharpening adds. */
 static int box_side(double r, double side) { return 2 * ((int)ceil(r / side) + REACH + 1); }
 
-static int build_sample(struct cubix_sparse **out, const struct cubix_fibres *fibres, int n_box)
+static int build_sample(struct cubix_sparse **out, const struct cubix_fibres *fibres, int group)
 {
   int status = CUBIX_OK;
   const struct cubix_instrument *ins = fibres->ins;
@@ -80,7 +82,7 @@ static int build_sample(struct cubix_sparse **out, const struct cubix_fibres *fi
   s = *out;
   for (int f = 0; f < fibres->n_spectrum; f++) {
     double x, y;
-    cubix_bundle_place(ins->bundle, f, &x, &y);
+    cubix_bundle_place(ins->bundle, group, f, &x, &y);
     /* column and row, as numbers with a fraction, of the core's centre; x runs against the columns */
     const double at_x = 0.5 * grid.n_x - x / grid.a_x, at_y = 0.5 * grid.n_y + y / grid.a_y;
     const int i0 = (int)floor(at_x) - n_i / 2 + 1, j0 = (int)floor(at_y) - n_j / 2 + 1;
@@ -90,8 +92,8 @@ static int build_sample(struct cubix_sparse **out, const struct cubix_fibres *fi
         box[j * n_i + i] = cubix_disc_area(r, left, left + grid.a_x, low, low + grid.a_y) / (grid.a_x * grid.a_y);
       }
     if (smooth) {
-      for (int j = 0; j < n_j; j++) sharpen(box + (size_t)j * (size_t)n_i, n_i, 1, n_box, copy);
-      for (int i = 0; i < n_i; i++) sharpen(box + i, n_j, (size_t)n_i, n_box, copy);
+      for (int j = 0; j < n_j; j++) sharpen(box + (size_t)j * (size_t)n_i, n_i, 1, fibres->n_box, copy);
+      for (int i = 0; i < n_i; i++) sharpen(box + i, n_j, (size_t)n_i, fibres->n_box, copy);
     }
     for (int j = 0; j < n_j; j++)
       for (int i = 0; i < n_i; i++) {
@@ -108,62 +110,92 @@ done:
   return status;
 }
 
-static int build_rebuild(struct cubix_sparse **out, const struct cubix_fibres *fibres)
+/* A spectrum's weights in the spaxels of the cube, to the end of their rows; or, without w, how many rows get one. */
+static void add_weights(struct cubix_sparse *w, size_t *end, const struct cubix_instrument *ins, int group, int f)
+{
+  const struct cubix_window near = cubix_instrument_near(ins, group, f);
+  for (int iy = near.y0; iy < near.y1; iy++)
+    for (int ix = near.x0; ix < near.x1; ix++) {
+      const size_t p = (size_t)iy * (size_t)ins->n_x + (size_t)ix;
+      if (!ins->covered[p]) continue;
+      const double weight = cubix_bundle_weight(ins->bundle, group, f, cubix_instrument_x(ins, ix),
+                                                cubix_instrument_y(ins, iy), ins->pixel_x, ins->pixel_y);
+      if (weight == 0) continue;
+      if (w) {
+        w->column[end[p]] = (uint32_t)f;
+        w->value[end[p]] = weight;
+      }
+      end[p]++;
+    }
+}
+
+static int build_rebuild(struct cubix_sparse **out, const struct cubix_fibres *fibres, int group)
 {
   int status = CUBIX_OK;
   const struct cubix_instrument *ins = fibres->ins;
   const double scale = ins->pixel_x * ins->pixel_y / cubix_bundle_area(ins->bundle);
   const size_t n_spaxel = (size_t)ins->n_x * (size_t)ins->n_y;
-  struct cubix_sparse *w = NULL;
-  for (int counted = 0; counted < 2; counted++) {          /* how many there are, and then what they are */
-    size_t at = 0;
-    for (size_t p = 0; p < n_spaxel; p++) {
-      const int ix = (int)(p % (size_t)ins->n_x), iy = (int)(p / (size_t)ins->n_x);
-      const size_t first = at;
-      double sum = 0;
-      for (int f = 0; ins->covered[p] && f < fibres->n_spectrum; f++) {
-        const double weight = cubix_bundle_weight(ins->bundle, f, cubix_instrument_x(ins, ix),
-                                                  cubix_instrument_y(ins, iy), ins->pixel_x, ins->pixel_y);
-        if (weight == 0) continue;
-        sum += weight;
-        if (w) {
-          w->column[at] = (uint32_t)f;
-          w->value[at] = weight;
-        }
-        at++;
-      }
-      if (!w) continue;
-      for (size_t e = first; e < at; e++) w->value[e] *= scale / sum;
-      w->start[p + 1] = at;
-    }
-    if (!w) CUBIX_TRY(cubix_sparse_init(out, n_spaxel, (size_t)fibres->n_spectrum, at));
-    w = *out;
+  size_t *end = NULL, n = 0;                               /* of each row */
+  CUBIX_ALLOC(end, n_spaxel);
+  for (int f = 0; f < fibres->n_spectrum; f++) add_weights(NULL, end, ins, group, f);
+  for (size_t p = 0; p < n_spaxel; p++) n += end[p];
+  CUBIX_TRY(cubix_sparse_init(out, n_spaxel, (size_t)fibres->n_spectrum, n));
+  struct cubix_sparse *w = *out;
+  for (size_t p = 0; p < n_spaxel; p++) {
+    w->start[p + 1] = w->start[p] + end[p];
+    end[p] = w->start[p];
+  }
+  for (int f = 0; f < fibres->n_spectrum; f++) add_weights(w, end, ins, group, f);
+  for (size_t p = 0; p < n_spaxel; p++) {
+    double sum = 0;
+    for (size_t e = w->start[p]; e < w->start[p + 1]; e++) sum += w->value[e];
+    for (size_t e = w->start[p]; e < w->start[p + 1]; e++) w->value[e] *= scale / sum;
   }
 done:
+  free(end);
   return status;
+}
+
+int cubix_fibres_rebuild(struct cubix_sparse **rebuild, const struct cubix_fibres *fibres, int k)
+{
+  return build_rebuild(rebuild, fibres, cubix_bundle_group(fibres->ins->bundle, k));
+}
+
+static int build(struct cubix_fibre_group *to, const struct cubix_fibres *fibres, int group)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(build_sample(&to->sample, fibres, group));
+  CUBIX_TRY(build_rebuild(&to->rebuild, fibres, group));
+done:
+  return status;
+}
+
+static void drop(struct cubix_fibre_group *group)
+{
+  cubix_sparse_free(group->sample);
+  cubix_sparse_free(group->rebuild);
 }
 
 int cubix_fibres_open(struct cubix_fibres **out, const struct cubix_instrument *ins, enum cubix_Deposit deposit)
 {
   int status = CUBIX_OK;
-  const int n_box = 2 + (deposit == CUBIX_Deposit_tsc ? 3 : deposit == CUBIX_Deposit_cic ? 2 : 1);
+  const struct cubix_bundle *bundle = ins->bundle;
   struct cubix_fibres *fibres = NULL;
   *out = NULL;
   CUBIX_ALLOC(fibres, 1);
   fibres->ins = ins;
-  fibres->n_spectrum = fibres->spectra.n_x = cubix_bundle_spectra(ins->bundle);
+  fibres->n_box = 2 + (deposit == CUBIX_Deposit_tsc ? 3 : deposit == CUBIX_Deposit_cic ? 2 : 1);
+  fibres->n_spectrum = fibres->spectra.n_x = cubix_bundle_spectra(bundle);
   fibres->spectra.n_y = 1;
-  fibres->n_group = 1;
+  fibres->n_group = bundle->n_group;
   CUBIX_ALLOC(fibres->group, fibres->n_group + 1);
+  for (int g = 0; bundle->first && g < fibres->n_group; g++) fibres->group[g].first = bundle->first[g];
   fibres->group[fibres->n_group].first = ins->n_lambda;
-  for (int g = 0; g < fibres->n_group; g++) {
-    CUBIX_TRY(build_sample(&fibres->group[g].sample, fibres, n_box));
-    CUBIX_TRY(build_rebuild(&fibres->group[g].rebuild, fibres));
-  }
+  if (!bundle->first) CUBIX_TRY(build(fibres->group, fibres, 0));
   cubix_log(CUBIX_LOG_INFO,
             "fibres: %d spectra (%d cores of %g arcsec, %d dithers), painted on spaxels of %.4g x %.4g arcsec%s",
-            fibres->n_spectrum, ins->bundle->n_fibre, ins->bundle->core, ins->bundle->n_dither,
-            ins->pixel_x / ins->sub, ins->pixel_y / ins->sub,
+            fibres->n_spectrum, bundle->n_fibre, bundle->core, bundle->n_dither, ins->pixel_x / ins->sub,
+            ins->pixel_y / ins->sub,
             deposit == CUBIX_Deposit_nearest ? ", to which stars are rounded (Deposit tsc does not)" : "");
   *out = fibres;
   fibres = NULL;
@@ -174,9 +206,19 @@ done:
 
 const struct cubix_fibre_group *cubix_fibres_group(const struct cubix_fibres *fibres, int k)
 {
-  const struct cubix_fibre_group *group = fibres->group;
-  while (group[1].first <= k) group++;
-  return group;
+  return fibres->group + cubix_bundle_group(fibres->ins->bundle, k);
+}
+
+/* The matrices of groups that have channels from first to end - 1, where they are not there yet. */
+static int hold(struct cubix_fibres *fibres, int first, int end)
+{
+  int status = CUBIX_OK;
+  for (int g = 0; g < fibres->n_group; g++) {
+    struct cubix_fibre_group *group = &fibres->group[g];
+    if (!group->sample && group->first < end && group[1].first > first) CUBIX_TRY(build(group, fibres, g));
+  }
+done:
+  return status;
 }
 
 const struct cubix_fibre_group *cubix_fibres_part(const struct cubix_fibres *fibres, const struct cubix_cube *cube,
@@ -201,10 +243,11 @@ void cubix_fibres_multiply(const struct cubix_fibres *fibres, int rebuild, const
 int cubix_fibres_apply(struct cubix_fibres *fibres, struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
-  const size_t n_painted = fibres->group->sample->n_col;
-  CUBIX_CHECK(!cube->margin && (size_t)cube->n_x * (size_t)cube->n_y == n_painted, CUBIX_EFAIL,
-              "fibres need the painted field of %zu spaxels without margin, not %d x %d with %d", n_painted, cube->n_x,
-              cube->n_y, cube->margin);
+  const struct grid grid = painted_grid(fibres->ins);
+  CUBIX_CHECK(!cube->margin && cube->n_x == grid.n_x && cube->n_y == grid.n_y, CUBIX_EFAIL,
+              "fibres need the painted field of %d x %d spaxels without margin, not %d x %d with %d", grid.n_x,
+              grid.n_y, cube->n_x, cube->n_y, cube->margin);
+  CUBIX_TRY(hold(fibres, cube->lambda_first, cube->lambda_first + cube->n_lambda));
   CUBIX_TRY(cubix_cube_hold(&fibres->spectra, cube->lambda_first, cube->n_lambda));
   cubix_fibres_multiply(fibres, 0, cube, fibres->spectra.flux);
   cube->n_x = fibres->ins->n_x;
@@ -219,14 +262,21 @@ int cubix_fibres_sums(struct cubix_sums *seen, const struct cubix_fibres *fibres
 {
   int status = CUBIX_OK;
   double *spectra = NULL;
+  struct cubix_fibre_group own = { 0 };
+  const struct cubix_fibre_group *at = fibres->group;
+  if (fibres->ins->bundle->first) {
+    CUBIX_TRY(build(&own, fibres, CUBIX_AT_REFERENCE));
+    at = &own;
+  }
   CUBIX_TRY(cubix_sums_init(seen, fibres->ins->n_x, fibres->ins->n_y, 0));
   CUBIX_TRY(cubix_sums_like(seen, painted));
   CUBIX_ALLOC(spectra, fibres->n_spectrum);
   for (int i = 0; i < cubix_sums_n(painted); i++) {
-    cubix_sparse_apply_one(fibres->group->sample, cubix_sums_image(painted, i), spectra);
-    cubix_sparse_apply_one(fibres->group->rebuild, spectra, cubix_sums_image(seen, i));
+    cubix_sparse_apply_one(at->sample, cubix_sums_image(painted, i), spectra);
+    cubix_sparse_apply_one(at->rebuild, spectra, cubix_sums_image(seen, i));
   }
 done:
+  drop(&own);
   free(spectra);
   return status;
 }
@@ -248,6 +298,17 @@ done:
   return status;
 }
 
+/* Groups that so many neighbouring channels are in at most. */
+static int most_groups(const struct cubix_bundle *bundle, double n_channel)
+{
+  int most = 1;
+  for (int g = 0, end = 0; bundle->first && g < bundle->n_group; g++) {
+    while (end < bundle->n_group && bundle->first[end] < bundle->first[g + 1] - 1 + n_channel) end++;
+    if (end - g > most) most = end - g;
+  }
+  return most;
+}
+
 double cubix_fibres_bytes(const struct cubix_instrument *painted, double n_channel)
 {
   const struct cubix_bundle *bundle = painted->bundle;
@@ -257,16 +318,13 @@ double cubix_fibres_bytes(const struct cubix_instrument *painted, double n_chann
   const double side_x = painted->pixel_x * painted->sub, side_y = painted->pixel_y * painted->sub;
   const double entries = (double)box_side(r, painted->pixel_x) * box_side(r, painted->pixel_y) +
                          (2 * around / side_x + 2) * (2 * around / side_y + 2);
-  return n * (entries * (sizeof(double) + sizeof(uint32_t)) + n_channel * sizeof(cubix_real));
+  return n * (most_groups(bundle, n_channel) * entries * (sizeof(double) + sizeof(uint32_t)) + n_channel * sizeof(cubix_real));
 }
 
 void cubix_fibres_free(struct cubix_fibres *fibres)
 {
   if (!fibres) return;
-  for (int g = 0; fibres->group && g < fibres->n_group; g++) {
-    cubix_sparse_free(fibres->group[g].sample);
-    cubix_sparse_free(fibres->group[g].rebuild);
-  }
+  for (int g = 0; fibres->group && g < fibres->n_group; g++) drop(&fibres->group[g]);
   free(fibres->group);
   free(fibres->spectra.flux);
   free(fibres);

@@ -13,7 +13,8 @@
 extern "C" {
 #endif
 
-/* Channels whose cores are at the same places. */
+/* Channels whose cores are at the same places: all of them, or with refraction a few.  Its matrices are there once
+ * channels of it have been seen. */
 struct cubix_fibre_group {
   int first;                               /* its first channel, of all; the last is before the next group's */
   struct cubix_sparse *sample;             /* S: [n_spectrum] x spaxels of the painted field */
@@ -23,6 +24,7 @@ struct cubix_fibre_group {
 struct cubix_fibres {
   const struct cubix_instrument *ins;      /* with the cube's spaxels; borrowed */
   int n_spectrum, n_group;
+  int n_box;                               /* how often light is spread over painted spaxels (fibres.c) */
   struct cubix_fibre_group *group;         /* [n_group + 1] in the order of channels; the last: first = n_lambda */
   struct cubix_cube spectra;               /* noise-free flux in the cores, as a cube of [1][n_spectrum] spaxels */
 };
@@ -38,6 +40,8 @@ const struct cubix_fibre_group *cubix_fibres_group(const struct cubix_fibres *fi
  *  @param[out] n  how many channels of the cube, this one first, are in it */
 const struct cubix_fibre_group *cubix_fibres_part(const struct cubix_fibres *fibres, const struct cubix_cube *cube,
                                                   size_t at, size_t *n);
+/** W of channel k, also where no channel of its group is here.  Local.  @param[out] rebuild owned by the caller */
+int cubix_fibres_rebuild(struct cubix_sparse **rebuild, const struct cubix_fibres *fibres, int k);
 /** out = S in, or W in, each channel by its group's matrix.  Local; all threads.
  *  @param rebuild 0: S, 1: W  @param in its flux and channels  @param[out] out the same channels */
 void cubix_fibres_multiply(const struct cubix_fibres *fibres, int rebuild, const struct cubix_cube *in,
@@ -46,7 +50,7 @@ void cubix_fibres_multiply(const struct cubix_fibres *fibres, int rebuild, const
  *  @param[in,out] cube  without margin; its spaxels become those of the cube, also of its maps
  *  Source: doc/math.md section 9. */
 int cubix_fibres_apply(struct cubix_fibres *fibres, struct cubix_cube *cube);
-/** Sums per painted spaxel as fibres and rebuilding show them.  Local.
+/** Sums per painted spaxel as fibres and rebuilding show them, with refraction at ReferenceWavelength.  Local.
  *  @param painted  without margin, as seen through the PSF
  *  @param[out] seen  empty; cubix_sums_free frees it */
 int cubix_fibres_sums(struct cubix_sums *seen, const struct cubix_fibres *fibres, const struct cubix_sums *painted);

@@ -15,7 +15,9 @@ static int check(const struct cubix_fibres *fibres, const struct cubix_cube *pai
                  size_t n)
 {
   int status = CUBIX_OK;
-  const size_t n_painted = fibres->group->sample->n_col;
+  const struct cubix_instrument *ins = fibres->ins;
+  const size_t n_painted = (size_t)(ins->n_x + 2 * ins->apron) * (size_t)(ins->n_y + 2 * ins->apron) *
+                           (size_t)ins->sub * (size_t)ins->sub;
   CUBIX_CHECK(!painted->margin && spaxels(painted) == n_painted && spaxels(seen) == n &&
                   painted->lambda_first == seen->lambda_first && painted->n_lambda == seen->n_lambda,
               CUBIX_EFAIL,
@@ -65,7 +67,7 @@ int cubix_fibres_apply_vjp(const struct cubix_fibres *fibres, const struct cubix
 {
   int status = CUBIX_OK;
   struct cubix_cube spectra_bar = spectra_like(fibres, cube_bar);
-  CUBIX_TRY(check(fibres, painted_bar, cube_bar, fibres->group->rebuild->n_row));
+  CUBIX_TRY(check(fibres, painted_bar, cube_bar, (size_t)fibres->ins->n_x * (size_t)fibres->ins->n_y));
   CUBIX_TRY(cubix_cube_hold(&spectra_bar, cube_bar->lambda_first, cube_bar->n_lambda));
   CUBIX_TRY(apply_back(fibres, 1, cube_bar, &spectra_bar));
   CUBIX_TRY(apply_back(fibres, 0, &spectra_bar, painted_bar));
@@ -89,7 +91,7 @@ int cubix_fibres_apply_jvp(const struct cubix_fibres *fibres, const struct cubix
 {
   int status = CUBIX_OK;
   struct cubix_cube spectra_dot = spectra_like(fibres, cube_dot);
-  CUBIX_TRY(check(fibres, painted_dot, cube_dot, fibres->group->rebuild->n_row));
+  CUBIX_TRY(check(fibres, painted_dot, cube_dot, (size_t)fibres->ins->n_x * (size_t)fibres->ins->n_y));
   CUBIX_TRY(cubix_cube_hold(&spectra_dot, cube_dot->lambda_first, cube_dot->n_lambda));
   CUBIX_TRY(cubix_fibres_sample_jvp(fibres, painted_dot, &spectra_dot));
   cubix_fibres_multiply(fibres, 1, &spectra_dot, cube_dot->flux);

@@ -168,7 +168,7 @@ static double median_time(const struct sample *a, double snr, double n_exp)
 static int place_of(const struct cubix_instrument *ins, int ix, int iy, double *x, double *y)
 {
   if (ins->bundle) {
-    cubix_bundle_place(ins->bundle, ix, x, y);
+    cubix_bundle_place(ins->bundle, CUBIX_AT_REFERENCE, ix, x, y);
     return 1;
   }
   *x = cubix_instrument_x(ins, ix);

@@ -40,6 +40,18 @@ done:
   return status;
 }
 
+static int covariance_of(struct cubix_sparse **upper, const struct cubix_result *result, int k, const double *variance)
+{
+  int status = CUBIX_OK;
+  struct cubix_sparse *rebuild = NULL;
+  *upper = NULL;
+  CUBIX_TRY(cubix_fibres_rebuild(&rebuild, result->fibres, k));
+  CUBIX_TRY(cubix_covariance_build(upper, rebuild, variance));
+done:
+  cubix_sparse_free(rebuild);
+  return status;
+}
+
 static int law_fit(struct cubix_covariance *a, const struct cubix_result *result, struct cubix_blocks *blocks)
 {
   int status = CUBIX_OK;
@@ -50,7 +62,7 @@ static int law_fit(struct cubix_covariance *a, const struct cubix_result *result
   if (k < 0) goto done;
   CUBIX_ALLOC(variance, result->fibres->n_spectrum);
   CUBIX_TRY(variance_get(variance, result, blocks, k));
-  CUBIX_TRY(cubix_covariance_build(&upper, cubix_fibres_group(result->fibres, k)->rebuild, variance));
+  CUBIX_TRY(covariance_of(&upper, result, k, variance));
   CUBIX_TRY(cubix_covariance_fit(&a->law, upper, ins->n_x));
   a->lambda = cubix_instrument_lambda(ins, k);
   if (a->law.sigma > 0)
@@ -102,8 +114,7 @@ static void rows_free(struct rows *rows)
 static int matrix_of(struct cubix_sparse **upper, const struct cubix_result *result, int i)
 {
   const struct cubix_covariance *a = result->covariance;
-  return cubix_covariance_build(upper, cubix_fibres_group(result->fibres, a->k[i])->rebuild,
-                                a->variance + (size_t)i * (size_t)result->fibres->n_spectrum);
+  return covariance_of(upper, result, a->k[i], a->variance + (size_t)i * (size_t)result->fibres->n_spectrum);
 }
 
 /* One pair.  MaNGA counts spaxels along columns first: the one with the lower number stands first. */

@@ -3,7 +3,8 @@
  *
  * HDUs, as those of MaNGA's RSS files (Law et al. 2016, AJ 152, 83, appendix B): FLUX, IVAR and MASK
  * [n_spectrum][n_lambda], the rows in order of dithers and, in each, of fibres; WAVE and FWHM (of a
- * narrow line) [n_lambda]; XPOS and YPOS, the centre of the core in arcsec from the field's centre.
+ * narrow line) [n_lambda]; XPOS and YPOS, the centre of the core in arcsec from the field's centre, with
+ * refraction [n_spectrum][n_lambda]: the places that FLUX and the cube were made with.
  * FLUX is what enters a core.  Noise is that which the cube has been rebuilt with. */
 #include <stdlib.h>
 #include <string.h>
@@ -82,8 +83,10 @@ done:
 
 double cubix_rss_bytes(const struct cubix_instrument *ins)
 {
-  const double n = ins->bundle ? cubix_bundle_spectra(ins->bundle) : 0;
-  return n * ins->n_lambda * (2. * sizeof(cubix_real) + sizeof(int32_t)) + (n + ins->n_lambda) * 2. * sizeof(double);
+  if (!ins->bundle) return 0;
+  const double n = cubix_bundle_spectra(ins->bundle), n_k = ins->n_lambda;
+  return n * n_k * (2. * sizeof(cubix_real) + sizeof(int32_t)) + 2. * sizeof(double) * n_k +
+         2. * sizeof(double) * n * (ins->bundle->first ? n_k : 1);
 }
 
 static int image_write(fitsfile *fits, const char *shown, const char *name, const char *unit, const char *description,
@@ -134,24 +137,38 @@ done:
 static int vectors_write(fitsfile *fits, const char *shown, const struct cubix_result *result)
 {
   int status = CUBIX_OK;
-  const struct cubix_instrument *ins = result->ins;
-  const int n_k = ins->n_lambda, n = result->fibres->n_spectrum;
+  const int n_k = result->ins->n_lambda;
   double *value = NULL;
-  CUBIX_ALLOC(value, n > n_k ? n : n_k);
+  CUBIX_ALLOC(value, n_k);
   cubix_lsf_values(result, 0, value);
   CUBIX_TRY(image_write(fits, shown, "WAVE", "Angstrom", "centres of the channels", TDOUBLE, 1, n_k, 1, value));
   cubix_lsf_values(result, 3, value);
   CUBIX_TRY(image_write(fits, shown, "FWHM", "Angstrom", "width of a narrow line", TDOUBLE, 1, n_k, 1, value));
+done:
+  free(value);
+  return status;
+}
+
+static int places_write(fitsfile *fits, const char *shown, const struct cubix_instrument *ins)
+{
+  int status = CUBIX_OK;
+  const struct cubix_bundle *bundle = ins->bundle;
+  const int n = cubix_bundle_spectra(bundle), moves = bundle->first != NULL, n_k = moves ? ins->n_lambda : 1;
+  double *value = NULL;
+  CUBIX_ALLOC(value, (size_t)n * (size_t)n_k);
   for (int north = 0; north < 2; north++) {
-    for (int i = 0; i < n; i++) {
-      double place[2];
-      cubix_bundle_place(ins->bundle, i, &place[0], &place[1]);
-      value[i] = place[north];
+    for (int k = 0; k < n_k; k++) {
+      const int group = cubix_bundle_group(bundle, k);
+      for (int i = 0; i < n; i++) {
+        double place[2];
+        cubix_bundle_place(bundle, group, i, &place[0], &place[1]);
+        value[(size_t)i * (size_t)n_k + (size_t)k] = place[north];
+      }
     }
     CUBIX_TRY(image_write(fits, shown, north ? "YPOS" : "XPOS", "arcsec",
                           north ? "centre of the core, to the north without Roll"
                                 : "centre of the core, to the east without Roll",
-                          TDOUBLE, 1, n, 1, value));
+                          TDOUBLE, moves ? 2 : 1, moves ? n_k : n, moves ? n : 1, value));
   }
 done:
   free(value);
@@ -175,6 +192,7 @@ int cubix_rss_write(const struct cubix_result *result, struct cubix_blocks *bloc
   CUBIX_TRY(cubix_card_facts(fits, shown, facts));
   CUBIX_TRY(spectra_write(fits, shown, result, blocks));
   CUBIX_TRY(vectors_write(fits, shown, result));
+  CUBIX_TRY(places_write(fits, shown, result->ins));
   TRY_FITS(fits_get_hduaddrll(fits, &begin, &data, &end, &fits_status));
   closing = fits;
   fits = NULL;                    /* released by fits_close_file even where that fails */

@@ -176,6 +176,11 @@ static void fibre_facts(struct cubix_facts *facts, const struct cubix_instrument
   integer(facts, "NFIBER", bundle->n_fibre, "", "fibres of the bundle");
   integer(facts, "NDITHER", bundle->n_dither, "", "places of the bundle, which share the time");
   real(facts, "FIBCORE", bundle->core, "arcsec", "diameter of a fibre's core");
+  if (bundle->first) {
+    real(facts, "AIRMASS", bundle->airmass, "", "mean of the dithers, for refraction");
+    real(facts, "REFWAVE", bundle->reference, "AA", "where refraction moves no fibre");
+    integer(facts, "NREFRACT", bundle->n_group, "", "groups of channels that share places of fibres");
+  }
   integer(facts, "FIBSUB", ins->sub, "", "painted spaxels across one of the cube");
   text(facts, "REBUILD", bundle->rebuild == CUBIX_REBUILD_SHEPARD ? "shepard" : "drizzle", "cube from fibres");
   if (bundle->rebuild == CUBIX_REBUILD_DRIZZLE) {

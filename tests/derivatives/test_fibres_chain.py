@@ -34,6 +34,8 @@ def setup(bench, rebuild=SHEPARD, n=60, lam=(5000.0, 5079.0, 1.0), centre=(0, 0,
 CASES = {"shepard": (LEAVES + ",PsfFwhm", dict()), "nearest": ("Mass,Velocity,PsfFwhm", dict(Deposit="nearest")),
          "drizzle": ("Mass,Position,Redshift,PsfFwhm", dict(Psf="moffat", PsfBeta=2.8, rebuild=DRIZZLE)),
          "field": ("Mass,Position,PointingX", dict(FieldOfView="2.4 3.2")),
+         "refraction": ("Mass,Velocity,Position,PointingX,PsfFwhm",
+                        dict(lam=(4800.0, 6300.0, 30.0), Airmass=1.8, ParallacticAngle=35)),
          "screen": ("Mass,Redshift,LsfFwhm,DustScreen,DustRv",
                     dict(Lsf="gaussian", LsfFwhm=4.0, Dust="screen", DustScreen=1.2))}
 
@@ -42,7 +44,7 @@ CASES = {"shepard": (LEAVES + ",PsfFwhm", dict()), "nearest": ("Mass,Velocity,Ps
 def test_products_and_steps_in_float64(bench, case):
     leaves, parameters = CASES[case]
     parameters = {**VIEW, **parameters}
-    setup(bench, parameters.pop("rebuild", SHEPARD))
+    setup(bench, parameters.pop("rebuild", SHEPARD), lam=parameters.pop("lam", (5000.0, 5079.0, 1.0)))
     told = prove(bench, leaves, taylor=True, **parameters)
     check_products(told, 1e-12)
     check_steps(told)

@@ -19,7 +19,7 @@ static double fibre_x[] = { 0., 1.2, -1.2, 0.6, -0.6, 0.6, -0.6 }, fibre_y[] = {
 static double dither_x[] = { 0.2, -0.4, 0.1 }, dither_y[] = { 0.3, 0., -0.35 };
 static struct cubix_bundle bundle = { .n_fibre = 7, .n_dither = 3, .core = 1., .x = fibre_x, .y = fibre_y,
                                       .shift_x = dither_x, .shift_y = dither_y, .sigma = 0.5, .limit = 1.1,
-                                      .drop = 0.8 };
+                                      .drop = 0.8, .n_group = 1 };
 
 static struct cubix_instrument instrument(enum cubix_rebuild rebuild, int apron)
 {
