@@ -18,8 +18,8 @@ int cubix_pipeline_read_instrument(struct cubix_pipeline *pipe)
   CUBIX_CHECK(!pipe->ins->bundle || !pipe->ins->bundle->first || !pipe->use.active ||
                   !pipe->use.active[CUBIX_LEAF_Roll],
               CUBIX_EUSAGE,
-              "Roll turns the zenith, too, and derivatives do not follow the air's refraction (Airmass, %s): leave Roll "
-              "out of the parameters, or set Airmass 1",
+              "Roll turns the zenith, too, and derivatives do not follow the air's refraction (Airmass, %s): leave "
+              "Roll out of the parameters, or set Airmass 1",
               cubix_params_origin(par, par->AirmassFile[0] ? "AirmassFile" : "Airmass"));
   if (!pipe->at_snapshot) CUBIX_TRY(cubix_pipeline_check_law(pipe));
 done:

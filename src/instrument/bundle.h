@@ -26,7 +26,7 @@ struct cubix_bundle {
   double core;                    /* diameter of a fibre's core [arcsec] */
   double *x, *y;                  /* [n_fibre] centres of the cores */
   double *shift_x, *shift_y;      /* [n_dither] where the bundle's centre is */
-  int n_group, *first;            /* [n_group + 1] first channel of each group, n_lambda; NULL: no refraction, one group */
+  int n_group, *first;            /* [n_group + 1] first channel of each group, n_lambda; NULL: one, no refraction */
   double airmass, reference;      /* mean of the dithers; ReferenceWavelength [AA] */
   double *air_x, *air_y;          /* [n_group][n_dither] how far from where they are at ReferenceWavelength */
   enum cubix_rebuild rebuild;

@@ -220,8 +220,8 @@ static int lay_covered(struct cubix_instrument *ins, const struct cubix_params *
   for (size_t p = 0; p < n_spaxel; p++) any |= ins->covered[p] = last[p] == n_group;
   const char *name = par->AirmassFile[0] ? "AirmassFile" : "Airmass";
   CUBIX_CHECK(any || !ins->bundle->first, CUBIX_EUSAGE,
-              "the air's refraction moves the fibres so far that they reach no spaxel at all wavelengths (%s, %s): make "
-              "the airmass smaller, or choose fewer channels by LambdaMin and LambdaMax",
+              "the air's refraction moves the fibres so far that they reach no spaxel at all wavelengths (%s, %s): "
+              "make the airmass smaller, or choose fewer channels by LambdaMin and LambdaMax",
               name, cubix_params_origin(par, name));
 done:
   free(last);

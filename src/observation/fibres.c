@@ -318,7 +318,8 @@ double cubix_fibres_bytes(const struct cubix_instrument *painted, double n_chann
   const double side_x = painted->pixel_x * painted->sub, side_y = painted->pixel_y * painted->sub;
   const double entries = (double)box_side(r, painted->pixel_x) * box_side(r, painted->pixel_y) +
                          (2 * around / side_x + 2) * (2 * around / side_y + 2);
-  return n * (most_groups(bundle, n_channel) * entries * (sizeof(double) + sizeof(uint32_t)) + n_channel * sizeof(cubix_real));
+  const double matrices = most_groups(bundle, n_channel) * entries * (sizeof(double) + sizeof(uint32_t));
+  return n * (matrices + n_channel * sizeof(cubix_real));
 }
 
 void cubix_fibres_free(struct cubix_fibres *fibres)

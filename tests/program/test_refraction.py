@@ -1,5 +1,5 @@
-"""Refraction of the air with Sampling fibres: cores move over the sky with wavelength, the rebuilt cube knows where they
-are."""
+"""Refraction of the air with Sampling fibres: cores move over the sky with wavelength, and the rebuilt cube knows
+where they are."""
 import math
 
 import numpy as np
@@ -85,8 +85,8 @@ CASES = {"shepard": dict(dither=("three", 1.4318)),
 
 @pytest.mark.parametrize("case", CASES)
 def test_spectra_and_cube_are_those_of_the_oracle(bench, case):
-    """Each channel by the matrices of its own places, from the light on the painted grid; a spaxel is inside where fibres
-    give light to it in all channels."""
+    """Each channel by the matrices of its own places, from the light on the painted grid; a spaxel is inside where
+    fibres give light to it in all channels."""
     what = CASES[case]
     how, core = what.get("how", SHEPARD), what.get("core", CORE)
     wide(bench, **what)
@@ -142,7 +142,8 @@ def test_a_star_stays_where_it_is(bench, roll):
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_ranks_make_no_difference(bench, ranks):
     wide(bench)
-    fixed = dict(Noise="exposure", ExposureTime=5400, KeepNoiseFree="yes", Engine="histogram", Combine="histogram", **AIR)
+    fixed = dict(Noise="exposure", ExposureTime=5400, KeepNoiseFree="yes", Engine="histogram", Combine="histogram",
+                 **AIR)
     (one, rss), (many, rss_many) = made(bench, **fixed), made(bench, ranks=ranks, **fixed)
     for name in ("DATA", "STAT", "NOISEFREE", "DQ", "NSTAR"):
         assert np.array_equal(one[name], many[name])
