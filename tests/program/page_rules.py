@@ -48,7 +48,8 @@ RULES = {
         (r".", "test program/test_cookbook.py BLOCKS"),
     ],
     "doc/design.md": [(r"mpi/binding|\n load ", DIAGRAM)],
-    "doc/fibres.md": [(r"^cubix my\.param", "run")],
+    "doc/fibres.md": [(r"^cubix my\.param", "run"),
+                      (r"covariance\.py", "test program/test_draws.py covariance.py")],
     "doc/formats.md": [
         (r"^with h5py", "run"),
         (r"^cubix (galaxy|my)\.param", "test program/test_formats_page.py COMMANDS"),

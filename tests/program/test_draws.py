@@ -1,14 +1,15 @@
 """Realisations of the noise in one call: of spaxels, and of cubes rebuilt from fibres, against their covariance."""
 import json
+import sys
 
 import numpy as np
 import pytest
 
-from harness import galaxy, read_cube, within
+from harness import SOURCE, galaxy, read_cube, run, within
 from oracle import fibres
 from test_covariance import EXPOSED, FIXED, correlation, matrix
 from test_fibres import CORE, SHEPARD, SIDE, made, setup
-from test_python import python
+from test_python import LIBRARY, python
 
 N = 500
 
@@ -124,3 +125,20 @@ def test_manga_has_the_published_correlation(bench, name, count):
     d2 = (x[:, None] - x)**2 + (y[:, None] - y)**2
     for each in (1, 2, 4, 5, 8, 9, 16, 25, 36):
         assert abs(rho[d2 == each].mean() - np.exp(-each / 2 / 1.92**2)) < 0.04, each
+
+
+def test_table_of_the_page(bench):
+    """The script that makes the table of doc/fibres.md: draws and matrix agree, as far as few draws can."""
+    bench.instrument()
+    bench.inst.lsf_fwhm = 1                                 # MaNGA has an LSF
+    bench.ssp()
+    bench.particles(galaxy(300, seed=3, radius=2.0))
+    done = run(sys.executable, [SOURCE / "examples/covariance/covariance.py", bench.parameters(Redshift=0.05), "--draws",
+                                "400", "--instruments", "MaNGA-N19"], cwd=bench.folder,
+               env={"CUBIX_LIBRARY": str(LIBRARY), "PYTHONPATH": str(SOURCE / "python"), "PYTHONDONTWRITEBYTECODE": "1"})
+    assert done.status == 0, done.err
+    draws, exact = ([cell.strip() for cell in line.split("|")[3:-1]] for line in done.out.splitlines()
+                    if "draws" in line or "exact" in line)
+    for one, other in zip(draws[:-2], exact[:-2]):
+        assert one == other == "" or within(float(one), float(other), rtol=0.1, atol=0.05), (one, other)
+    assert within(float(exact[-2]), 1.92, rtol=0.1) and within(float(exact[-1]), 1.62, rtol=0.1)
