@@ -281,7 +281,7 @@ static int blur(struct forth *f, struct cubix_chain *chain, const struct cubix_c
   cubix_cube_rescale(&f->painted_dot, chain->pipe->ins);
   cubix_cube_dim(&f->painted_dot, &chain->pipe->templates->tables);
   CUBIX_TRY(cubix_psf_apply_jvp(chain->pipe->ins, psf ? &f->painted : NULL, &f->painted_dot, psf ? &f->psf : NULL,
-                                &f->field));
+                                &f->field, &chain->pipe->psf));
   if (chain->pipe->fibres) {
     CUBIX_TRY(cubix_chain_hold_seen(chain, &f->seen, piece));
     CUBIX_TRY((chain->of_fibres ? cubix_fibres_sample_jvp : cubix_fibres_apply_jvp)(chain->pipe->fibres, &f->field,

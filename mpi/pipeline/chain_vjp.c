@@ -150,7 +150,8 @@ static int reverse(struct back *b, const struct cubix_chain *chain, const struct
                    const struct cubix_cube *bar, struct cubix_cube *painted_bar)
 {
   int status = CUBIX_OK;
-  CUBIX_TRY(cubix_psf_apply_vjp(chain->pipe->ins, painted, bar, painted_bar, painted ? &b->psf : NULL));
+  CUBIX_TRY(cubix_psf_apply_vjp(chain->pipe->ins, painted, bar, painted_bar, painted ? &b->psf : NULL,
+                                &chain->pipe->psf));
   cubix_cube_dim(painted_bar, &chain->pipe->templates->tables);
   cubix_cube_rescale(painted_bar, chain->pipe->ins);
 done:

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "instrument/refraction.h"
 #include "mpi/comm/group.h"
+#include "observation/psf.h"
 
 /* Parameters on which none of it depends: those of the galaxy, of the noise's strength, and of what is written; where
  * the instrument points is put right (cubix_instrument_point).  A parameter that is missing here costs time only. */
@@ -56,6 +57,7 @@ done:
 
 static void set_free(struct cubix_kept_set *set)
 {
+  cubix_psf_plan_free(set->psf);
   cubix_basis_free(set->basis);
   cubix_device_close(set->dev);
   cubix_templates_free(set->templates);

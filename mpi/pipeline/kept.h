@@ -1,5 +1,5 @@
 /* kept.h -- what one pipeline leaves for the next, so that a cube like the last one begins where
- * stars are read: the instrument, its templates, those on the velocity grid, the processor.
+ * stars are read: the instrument, its PSF's kernels, its templates, those on the velocity grid, the processor.
  *
  * Whoever makes many cubes starts with { 0 } and names it when a pipeline is opened.  What is taken
  * has the bits of what would be made anew. */
@@ -21,6 +21,7 @@ extern "C" {
 #endif
 
 struct cubix_group;
+struct cubix_psf_plan;
 enum { CUBIX_MOST_KEPT = 4 };     /* sets; of more kinds of cubes in turn the one not used for longest goes */
 
 struct cubix_kept_set {
@@ -30,6 +31,7 @@ struct cubix_kept_set {
   struct cubix_templates *templates;
   struct cubix_basis *basis;      /* of all rows of the templates, mapped from TemplateCache; else NULL */
   struct cubix_device *dev;
+  struct cubix_psf_plan *psf;     /* the PSF's kernels; NULL: none */
 };
 
 struct cubix_kept {

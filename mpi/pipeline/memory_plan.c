@@ -226,7 +226,9 @@ static void plan_cube(plan *p, job *j)
   if (ends) return;
   cubix_memory_add(p, "the cube", j->field * channel_bytes(j), CUBIX_PHASE_WRITE, last);
   if (j->ins->bundle) cubix_memory_add(p, "fibres", cubix_fibres_bytes(j->ins, j->channels), CUBIX_PHASE_PSF, last);
-  add_in(p, CUBIX_PHASE_PSF, "the PSF's transforms", cubix_psf_bytes(j->ins, (int)j->channels, 1, 1, n_thread));
+  add_in(p, CUBIX_PHASE_PSF, "the PSF's transforms", cubix_psf_bytes(j->ins, (int)j->channels, 1, 0, n_thread));
+  cubix_memory_add(p, "the PSF's kernels", cubix_psf_bytes(j->ins, (int)j->channels, 0, 1, 0),
+                   j->active ? first : CUBIX_PHASE_PSF, last);
 }
 
 /* Numbers of a star among the active leaves. */
@@ -246,7 +248,7 @@ static void plan_pieces(plan *p, job *j, enum cubix_phase phase)
   const int psf = moves_psf(j), own = owns_spaxels(j);
   const double whole = j->painted * channel_bytes(j), tile = j->painted * CUBIX_TILE * sizeof(cubix_real);
   const double piece = own ? whole : fmin(fmax(CUBIX_CHAIN_PIECE, tile), whole);
-  const double blur = cubix_psf_bytes(j->ins, (int)j->channels, psf ? 2 : 1, psf ? 3 : 1, j->n_thread);
+  const double blur = cubix_psf_bytes(j->ins, (int)j->channels, psf ? 2 : 1, psf ? 2 : 0, j->n_thread);
   const int copies = !own || phase == CUBIX_PHASE_TANGENT;
   add_in(p, phase, "pieces of the cube", piece * (1 + copies * (j->field / j->painted + psf)));
   if (own) plan_strip(p, j, phase, 1);

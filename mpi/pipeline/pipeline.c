@@ -46,7 +46,6 @@
 #include "params/params.h"
 #include "spectra/templates.h"
 
-
 struct cubix_settings cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe)
 {
   struct cubix_settings before = { .group = NULL };
@@ -366,7 +365,7 @@ static int convolve(struct cubix_pipeline *pipe)
   int status = CUBIX_OK;
   struct cubix_cube *cube = pipe->cube;
   cubix_cube_dim(cube, &pipe->templates->tables);
-  if (!pipe->use.keep_painted) return cubix_psf_apply(pipe->ins, cube);
+  if (!pipe->use.keep_painted) return cubix_psf_apply(pipe->ins, cube, &pipe->psf);
   if (!pipe->painted) CUBIX_ALLOC(pipe->painted, 1);
   free(pipe->painted->flux);
   *pipe->painted = (struct cubix_cube){ .n_x = cube->n_x,
@@ -377,7 +376,7 @@ static int convolve(struct cubix_pipeline *pipe)
                                         .flux = cube->flux };
   cube->flux = NULL;
   CUBIX_TRY(hold(pipe, &pipe->cube));
-  CUBIX_TRY(cubix_psf_apply_to(pipe->ins, pipe->painted, cube));
+  CUBIX_TRY(cubix_psf_apply_to(pipe->ins, pipe->painted, cube, &pipe->psf));
 done:
   return status;
 }
@@ -470,6 +469,9 @@ static void leave(struct cubix_pipeline *pipe)
 {
   struct cubix_basis **basis = pipe->basis && *pipe->basis->cache ? &pipe->basis : NULL;
   if (pipe->dev && pipe->dev->ops->keep) (void)pipe->dev->ops->keep(pipe->dev, NULL);
+  cubix_psf_plan_free(pipe->spare.psf);
+  pipe->spare.psf = pipe->psf;
+  pipe->psf = NULL;
   cubix_mpi_kept_put(pipe->use.kept, &pipe->spare, &pipe->ins, &pipe->templates, basis, &pipe->dev);
 }
 
@@ -480,6 +482,7 @@ void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe)
   cubix_fibres_free(pipe->fibres);
   if (pipe->seen != pipe->ins) cubix_instrument_free(pipe->seen);
   if (pipe->use.kept) leave(pipe);
+  cubix_psf_plan_free(pipe->psf);
   cubix_pipeline_drop_engine(pipe);
   cubix_cube_free(pipe->painted);
   cubix_cube_free(pipe->cube);

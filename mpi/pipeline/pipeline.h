@@ -58,6 +58,7 @@ struct cubix_hooks {
 struct cubix_fibres;
 struct cubix_lines;
 struct cubix_placement;
+struct cubix_psf_plan;
 struct cubix_pipeline {
   const struct cubix_group *group; /* the ranks that it was opened for */
   struct cubix_group *own_group;  /* made for it from a host's communicator; NULL: none */
@@ -84,6 +85,7 @@ struct cubix_pipeline {
   struct cubix_audit audit;       /* a few voxels recomputed, where stars are not kept */
   struct cubix_cube *cube;        /* the channels that this rank owns, and truth maps */
   struct cubix_cube *painted;     /* with keep_painted: the same before the PSF */
+  struct cubix_psf_plan *psf;     /* its kernels; NULL: not made yet */
   struct cubix_lines *lines;      /* emission lines; NULL: none */
   /* sources of emission lines in their spaxels, until they are painted; with keep_stars they stay, and there are */
   struct cubix_placement *sources;

@@ -11,6 +11,8 @@ int cubix_pipeline_read_instrument(struct cubix_pipeline *pipe)
   const struct cubix_params *par = &pipe->par;
   pipe->ins = pipe->spare.ins;
   pipe->spare.ins = NULL;
+  pipe->psf = pipe->spare.psf;
+  pipe->spare.psf = NULL;
   if (pipe->ins) cubix_instrument_point(pipe->ins, par);
   else CUBIX_TRY(cubix_instrument_read_painted(&pipe->ins, par));
   pipe->seen = pipe->ins;

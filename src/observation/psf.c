@@ -1,7 +1,7 @@
 /* psf.c -- every channel's image convolved with the point spread function and cropped to the field,
  * and the derivatives of that.
  *
- * The convolution is a product of Fourier transforms (FFTW, double precision: what a float32
+ * The convolution goes through Fourier transforms (FFTW, double precision: what a float32
  * transform leaves everywhere is 1e-7 of the brightest spaxel, more than the light of a galaxy's
  * outskirts).  The painted image has a margin as wide as the kernel's radius, which is cropped.
  * Kernels sum to 1: light is only moved, some of it out of the field.  With K the kernel of a
@@ -16,9 +16,9 @@
  * They are those of the sums above: that forward sets the noise of the transforms to 0
  * (psf_convolve.c) is no part of them.  dK sums to 0 as K sums to 1 (psf_kernel.c).  A file's
  * kernel has no parameter, and no PSF neither: their derivatives are 0.
- * All run through one job (psf_parts.h), a group of channels at a time; beyond the cubes there is
- * the work space of each thread, two images of LANE channels at most.  Sums over channels are added
- * up in the channels' order: the same bits from any number of threads. */
+ * All run through one job (psf_parts.h), a strip of channels at a time; beyond the cubes there is
+ * the work space of each thread: two images of STRIP channels at most, and the transforms of LANE.
+ * Sums over channels are added up in the channels' order: the same bits from any number of threads. */
 #include "observation/psf.h"
 
 #include <omp.h>
@@ -65,11 +65,12 @@ static void pass(const struct cubix_psf_job *job)
 }
 
 /* @param slope [n_slope] directions of the kernel's derivatives, where the job has an image for them */
-static int run(struct cubix_psf_job *job, const char *stage, int n_slope, const struct cubix_psf_bar *slope)
+static int run(struct cubix_psf_job *job, struct cubix_psf_plan **keep, const char *stage, int n_slope,
+               const struct cubix_psf_bar *slope)
 {
-  int status = CUBIX_OK, done = 0, n_group = (job->n_lambda + CUBIX_PSF_LANE - 1) / CUBIX_PSF_LANE;
+  int status = CUBIX_OK, done = 0, n_strip = (job->n_lambda + CUBIX_PSF_STRIP - 1) / CUBIX_PSF_STRIP;
   const struct cubix_instrument *ins = job->ins;
-  struct cubix_psf_plan plan = { 0 };
+  struct cubix_psf_plan *plan = NULL;
   unsigned char *inside = NULL;
   if (job->n_lambda == 0 || (!job->in && !job->by)) goto done;
   if (ins->aperture != CUBIX_SQUARE) {
@@ -83,18 +84,28 @@ static int run(struct cubix_psf_job *job, const char *stage, int n_slope, const 
     if (job->in && job->out) pass(job);
     goto done;
   }
-  CUBIX_TRY(cubix_psf_plan_init(&plan, ins, job->lambda_first, job->n_lambda, job->in && job->by ? 2 : 1,
+  if (keep) {
+    plan = *keep;
+    *keep = NULL;
+  }
+  CUBIX_TRY(cubix_psf_plan_open(&plan, ins, job->lambda_first, job->n_lambda, job->in && job->by ? 2 : 1,
                                 job->by ? n_slope : 0, slope));
-#pragma omp parallel for schedule(dynamic, 4)
-  for (int group = 0; group < n_group; group++) {
-    int k = group * CUBIX_PSF_LANE, n = job->n_lambda - k < CUBIX_PSF_LANE ? job->n_lambda - k : CUBIX_PSF_LANE, so_far;
-    cubix_psf_convolve(&plan, job, plan.work + (size_t)omp_get_thread_num() * plan.n_work, k, n);
+#pragma omp parallel for schedule(dynamic)
+  for (int strip = 0; strip < n_strip; strip++) {
+    int k = strip * CUBIX_PSF_STRIP, n = job->n_lambda - k < CUBIX_PSF_STRIP ? job->n_lambda - k : CUBIX_PSF_STRIP,
+        so_far;
+    cubix_psf_convolve(plan, job, plan->work + (size_t)omp_get_thread_num() * plan->n_work, k, n);
 #pragma omp atomic capture
     so_far = ++done;
-    if (omp_get_thread_num() == 0) cubix_log_progress(stage, (double)so_far / n_group);
+    if (omp_get_thread_num() == 0) cubix_log_progress(stage, (double)so_far / n_strip);
+  }
+  if (keep) {
+    cubix_psf_plan_rest(plan);
+    *keep = plan;
+    plan = NULL;
   }
 done:
-  cubix_psf_plan_free(&plan);
+  cubix_psf_plan_free(plan);
   free(inside);
   return status;
 }
@@ -104,7 +115,8 @@ static int has_shape(const struct cubix_instrument *ins)
   return ins->psf == CUBIX_PSF_GAUSSIAN || ins->psf == CUBIX_PSF_MOFFAT;
 }
 
-int cubix_psf_apply_to(const struct cubix_instrument *ins, const struct cubix_cube *painted, struct cubix_cube *field)
+int cubix_psf_apply_to(const struct cubix_instrument *ins, const struct cubix_cube *painted, struct cubix_cube *field,
+                       struct cubix_psf_plan **keep)
 {
   int status = CUBIX_OK;
   struct cubix_psf_job job = { .ins = ins,
@@ -114,13 +126,13 @@ int cubix_psf_apply_to(const struct cubix_instrument *ins, const struct cubix_cu
                                .out = field->flux };
   CUBIX_TRY(check_cube(ins, painted, ins->margin, field));
   CUBIX_TRY(check_cube(ins, field, 0, painted));
-  CUBIX_TRY(run(&job, "PSF", 0, NULL));
+  CUBIX_TRY(run(&job, keep, "PSF", 0, NULL));
 done:
   return status;
 }
 
 /* The cropped cube lies at the start of the painted one. */
-int cubix_psf_apply(const struct cubix_instrument *ins, struct cubix_cube *cube)
+int cubix_psf_apply(const struct cubix_instrument *ins, struct cubix_cube *cube, struct cubix_psf_plan **keep)
 {
   int status = CUBIX_OK;
   const size_t n = (size_t)ins->n_y * (size_t)ins->n_x * (size_t)cube->n_lambda;
@@ -128,7 +140,7 @@ int cubix_psf_apply(const struct cubix_instrument *ins, struct cubix_cube *cube)
     .ins = ins, .lambda_first = cube->lambda_first, .n_lambda = cube->n_lambda, .in = cube->flux, .out = cube->flux
   };
   CUBIX_TRY(check_cube(ins, cube, ins->margin, cube));
-  CUBIX_TRY(run(&job, "PSF", 0, NULL));
+  CUBIX_TRY(run(&job, keep, "PSF", 0, NULL));
   cubix_real *smaller = cube->margin > 0 && n > 0 ? realloc(cube->flux, n * sizeof *cube->flux) : NULL;
   if (smaller) cube->flux = smaller;
   cube->n_x = ins->n_x;
@@ -140,7 +152,7 @@ done:
 
 int cubix_psf_apply_vjp(const struct cubix_instrument *ins, const struct cubix_cube *painted,
                         const struct cubix_cube *field_bar, struct cubix_cube *painted_bar,
-                        struct cubix_psf_bar *psf_bar)
+                        struct cubix_psf_bar *psf_bar, struct cubix_psf_plan **keep)
 {
   int status = CUBIX_OK;
   const struct cubix_psf_bar slope[] = { { .fwhm = 1. }, { .beta = 1. } };
@@ -162,7 +174,7 @@ int cubix_psf_apply_vjp(const struct cubix_instrument *ins, const struct cubix_c
     CUBIX_ALLOC(gain, job.n_lambda);
     job.gain = gain;
   }
-  CUBIX_TRY(run(&job, "PSF adjoint", ins->psf == CUBIX_PSF_MOFFAT ? 2 : 1, slope));
+  CUBIX_TRY(run(&job, keep, "PSF adjoint", ins->psf == CUBIX_PSF_MOFFAT ? 2 : 1, slope));
   for (int k = 0; wanted && k < job.n_lambda; k++) {
     psf_bar->fwhm += gain[k].fwhm;
     psf_bar->scale += gain[k].scale;
@@ -175,7 +187,7 @@ done:
 
 int cubix_psf_apply_jvp(const struct cubix_instrument *ins, const struct cubix_cube *painted,
                         const struct cubix_cube *painted_dot, const struct cubix_psf_bar *psf_dot,
-                        struct cubix_cube *field_dot)
+                        struct cubix_cube *field_dot, struct cubix_psf_plan **keep)
 {
   int status = CUBIX_OK;
   const int moves = psf_dot && has_shape(ins) && (psf_dot->fwhm != 0. || psf_dot->scale != 0. || psf_dot->beta != 0.);
@@ -193,7 +205,7 @@ int cubix_psf_apply_jvp(const struct cubix_instrument *ins, const struct cubix_c
     CUBIX_TRY(check_cube(ins, painted, ins->margin, field_dot));
     job.by = painted->flux;
   }
-  CUBIX_TRY(run(&job, "PSF tangent", 1, psf_dot));
+  CUBIX_TRY(run(&job, keep, "PSF tangent", 1, psf_dot));
 done:
   return status;
 }

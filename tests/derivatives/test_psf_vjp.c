@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "observation/psf.h"
+#include "observation/psf_parts.h"
 
 enum { N_LAMBDA = 19 };
 static const double dot_tolerance = sizeof(cubix_real) == 8 ? 1e-12 : 1e-6;   /* float32: of a sum of rounded numbers */
@@ -45,6 +46,12 @@ static const struct setup {
   { CUBIX_PSF_FILE,     8, 6, 0.5, 0.,  0.,    0.,  CUBIX_SQUARE,  -1, 1, 4, 0., 0. },
 };
 enum { N_SETUP = sizeof setup / sizeof *setup };
+
+/* Fields and kernels so long that columns are transformed; of the others they are summed. */
+static const struct setup tall[] = {
+  { CUBIX_PSF_GAUSSIAN, 2, 301, 0.5, 16., 0.,   0., CUBIX_SQUARE, -1, 0, 3, 0., 0. },
+  { CUBIX_PSF_GAUSSIAN, 3, 100, 0.5, 5.,  2e-4, 0., CUBIX_CIRCLE, -1, 2, 9, 0.6, 0. },
+};
 
 static struct cubix_instrument instrument(const struct setup *s)
 {
@@ -112,11 +119,11 @@ static double along(const struct cubix_psf_bar *a, const struct cubix_psf_bar *b
 }
 
 /* <J (u, theta), w> = <(u, theta), J' w>, for the image, for the shape and for both. */
-static void test_products(void)
+static void test_products(const struct setup *of, int n)
 {
-  for (int t = 0; t < N_SETUP; t++) {
-    const struct setup *s = setup + t;
+  for (const struct setup *s = of; s < of + n; s++) {
     struct cubix_instrument ins = instrument(s);
+    CHECK_IS(cubix_psf_shape(&ins).n_y > 0, ==, of == tall);
     const struct cubix_psf_bar dot = { .fwhm = 0.7, .scale = -0.4, .beta = 0.3 };
     struct cubix_cube painted = hold(&ins, ins.margin, s->first, s->n, 0., 1.),
                       u = hold(&ins, ins.margin, s->first, s->n, -1., 1.);
@@ -124,10 +131,10 @@ static void test_products(void)
     for (int what = 1; what < 4; what++) {
       struct cubix_cube v = hold(&ins, 0, s->first, s->n, 0., 0.), bar = hold(&ins, ins.margin, s->first, s->n, 0., 0.);
       struct cubix_psf_bar psf_bar = { .fwhm = 0. };
-      CHECK_IS(cubix_psf_apply_jvp(&ins, what & 2 ? &painted : NULL, what & 1 ? &u : NULL, what & 2 ? &dot : NULL, &v),
-               ==, 0);
+      CHECK_IS(cubix_psf_apply_jvp(&ins, what & 2 ? &painted : NULL, what & 1 ? &u : NULL, what & 2 ? &dot : NULL, &v,
+                                   NULL), ==, 0);
       CHECK_IS(cubix_psf_apply_vjp(&ins, what & 2 ? &painted : NULL, &w, what & 1 ? &bar : NULL,
-               what & 2 ? &psf_bar : NULL), ==, 0);
+               what & 2 ? &psf_bar : NULL, NULL), ==, 0);
       const double length = sqrt(product(&v, &v) * product(&w, &w));
       CHECK_CLOSE(product(&v, &w), (what & 1 ? product(&u, &bar) : 0.) + along(&dot, &psf_bar), dot_tolerance * length);
       const int shape = (s->kind == CUBIX_PSF_GAUSSIAN || s->kind == CUBIX_PSF_MOFFAT) && ins.margin > 0;
@@ -156,13 +163,13 @@ static void test_linear(void)
                       more = hold(&ins, ins.margin, s->first, s->n, 2., 2.);
     double worst = 0., apart = 0.;
     int wrong = 0;
-    CHECK_IS(cubix_psf_apply_to(&ins, &painted, &field), ==, 0);
-    CHECK_IS(cubix_psf_apply_jvp(&ins, NULL, &painted, NULL, &dot), ==, 0);
+    CHECK_IS(cubix_psf_apply_to(&ins, &painted, &field, NULL), ==, 0);
+    CHECK_IS(cubix_psf_apply_jvp(&ins, NULL, &painted, NULL, &dot, NULL), ==, 0);
     for (size_t i = 0; i < size(&field); i++)
       worst = check_worst(worst, fabs((double)dot.flux[i] - 2. - (double)field.flux[i]));
     CHECK_CLOSE(worst, 0., sizeof(cubix_real) == 8 ? 1e-14 : 3e-7);
-    CHECK_IS(cubix_psf_apply_vjp(&ins, NULL, &field, &bar, NULL), ==, 0);
-    CHECK_IS(cubix_psf_apply_vjp(&ins, NULL, &field, &more, NULL), ==, 0);
+    CHECK_IS(cubix_psf_apply_vjp(&ins, NULL, &field, &bar, NULL, NULL), ==, 0);
+    CHECK_IS(cubix_psf_apply_vjp(&ins, NULL, &field, &more, NULL, NULL), ==, 0);
     for (size_t i = 0; i < size(&bar); i++)
       apart = check_worst(apart, fabs((double)more.flux[i] - 2. - (double)bar.flux[i]));
     CHECK_CLOSE(apart, 0., sizeof(cubix_real) == 8 ? 1e-15 : 3e-7);
@@ -171,10 +178,10 @@ static void test_linear(void)
       for (int k = 0; k < s->n && !cubix_instrument_inside(&ins, x % ins.n_x, x / ins.n_x); k++)
         field.flux[x * s->n + k] = (cubix_real)NAN;
     memset(more.flux, 0, size(&more) * sizeof *more.flux);
-    CHECK_IS(cubix_psf_apply_vjp(&ins, NULL, &field, &more, NULL), ==, 0);
+    CHECK_IS(cubix_psf_apply_vjp(&ins, NULL, &field, &more, NULL, NULL), ==, 0);
     CHECK_IS(memcmp(more.flux, bar.flux, size(&bar) * sizeof *bar.flux), ==, 0);
-    CHECK_IS(cubix_psf_apply_to(&ins, &painted, &field), ==, 0);
-    CHECK_IS(cubix_psf_apply(&ins, &painted), ==, 0);
+    CHECK_IS(cubix_psf_apply_to(&ins, &painted, &field, NULL), ==, 0);
+    CHECK_IS(cubix_psf_apply(&ins, &painted, NULL), ==, 0);
     for (size_t i = 0; i < size(&field); i++)
       wrong += memcmp(painted.flux + i, field.flux + i, sizeof *field.flux) != 0;
     CHECK_IS(wrong, ==, 0);
@@ -211,18 +218,18 @@ static void test_taylor(void)
     if ((s->kind != CUBIX_PSF_GAUSSIAN && s->kind != CUBIX_PSF_MOFFAT) || ins.margin == 0) continue;
     struct cubix_cube painted = hold(&ins, ins.margin, s->first, s->n, 1., 2.),
                       field = hold(&ins, 0, s->first, s->n, 0., 0.), there = hold(&ins, 0, s->first, s->n, 0., 0.);
-    CHECK_IS(cubix_psf_apply_to(&ins, &painted, &field), ==, 0);
+    CHECK_IS(cubix_psf_apply_to(&ins, &painted, &field, NULL), ==, 0);
     for (size_t d = 0; d < sizeof direction / sizeof *direction; d++) {
       double rest[4], step = 1e-2;
       /* moves the nodes too, which are frozen in the derivative */
       if (direction[d].fwhm != 0. && s->slope != 0.) continue;
       if (direction[d].beta != 0. && (s->kind == CUBIX_PSF_GAUSSIAN || s->beta_slope != 0.)) continue;
       struct cubix_cube dot = hold(&ins, 0, s->first, s->n, 0., 0.);
-      CHECK_IS(cubix_psf_apply_jvp(&ins, &painted, NULL, direction + d, &dot), ==, 0);
+      CHECK_IS(cubix_psf_apply_jvp(&ins, &painted, NULL, direction + d, &dot, NULL), ==, 0);
       for (int e = 0; e < 4; e++, step /= 10.) {
         struct cubix_instrument other = moved(s, direction + d, step);
         other.margin = ins.margin;
-        CHECK_IS(cubix_psf_apply_to(&other, &painted, &there), ==, 0);
+        CHECK_IS(cubix_psf_apply_to(&other, &painted, &there, NULL), ==, 0);
         rest[e] = 0.;
         for (size_t i = 0; i < size(&field); i++)
           rest[e] += pow((double)there.flux[i] - (double)field.flux[i] - step * (double)dot.flux[i], 2.);
@@ -282,8 +289,8 @@ static void test_owners(void)
     omp_set_num_threads(t + 1);
     v[t] = hold(&ins, 0, 0, s.n, 0., 0.);
     bar[t] = hold(&ins, ins.margin, 0, s.n, 0., 0.);
-    CHECK_IS(cubix_psf_apply_jvp(&ins, &painted, &u, &dot, &v[t]), ==, 0);
-    CHECK_IS(cubix_psf_apply_vjp(&ins, &painted, &w, &bar[t], &psf_bar[t]), ==, 0);
+    CHECK_IS(cubix_psf_apply_jvp(&ins, &painted, &u, &dot, &v[t], NULL), ==, 0);
+    CHECK_IS(cubix_psf_apply_vjp(&ins, &painted, &w, &bar[t], &psf_bar[t], NULL), ==, 0);
   }
   CHECK_IS(memcmp(v[0].flux, v[1].flux, size(v) * sizeof *v[0].flux), ==, 0);
   CHECK_IS(memcmp(bar[0].flux, bar[1].flux, size(bar) * sizeof *bar[0].flux), ==, 0);
@@ -295,8 +302,8 @@ static void test_owners(void)
                       bar_part = hold(&ins, ins.margin, at[r], n, 0., 0.);
     struct cubix_cube u_part = cut(&ins, &u, at[r], n), v_part = hold(&ins, 0, at[r], n, 0., 0.),
                       bar_want = cut(&ins, bar, at[r], n), v_want = cut(&ins, v, at[r], n);
-    CHECK_IS(cubix_psf_apply_vjp(&ins, &image, &w_part, &bar_part, &sum), ==, 0);
-    CHECK_IS(cubix_psf_apply_jvp(&ins, &image, &u_part, &dot, &v_part), ==, 0);
+    CHECK_IS(cubix_psf_apply_vjp(&ins, &image, &w_part, &bar_part, &sum, NULL), ==, 0);
+    CHECK_IS(cubix_psf_apply_jvp(&ins, &image, &u_part, &dot, &v_part, NULL), ==, 0);
     CHECK_IS(memcmp(bar_part.flux, bar_want.flux, size(&bar_part) * sizeof *bar_part.flux), ==, 0);
     CHECK_IS(memcmp(v_part.flux, v_want.flux, size(&v_part) * sizeof *v_part.flux), ==, 0);
     cubix_real *flux[] = {
@@ -310,14 +317,14 @@ static void test_owners(void)
   /* beyond the last channel; then not the channels of the other; then not this instrument's margin;
    * then nothing to derive by */
   w.lambda_first = 1;
-  CHECK_IS(cubix_psf_apply_vjp(&ins, NULL, &w, &bar[0], NULL), ==, CUBIX_EFAIL);
+  CHECK_IS(cubix_psf_apply_vjp(&ins, NULL, &w, &bar[0], NULL, NULL), ==, CUBIX_EFAIL);
   w.lambda_first = 0;
   w.n_lambda--;
-  CHECK_IS(cubix_psf_apply_vjp(&ins, NULL, &w, &bar[0], NULL), ==, CUBIX_EFAIL);
+  CHECK_IS(cubix_psf_apply_vjp(&ins, NULL, &w, &bar[0], NULL, NULL), ==, CUBIX_EFAIL);
   CHECK_SAYS(cubix_error_message(), "the same");
-  CHECK_IS(cubix_psf_apply_to(&ins, &painted, &w), ==, CUBIX_EFAIL);
-  CHECK_IS(cubix_psf_apply_jvp(&ins, NULL, &w, NULL, &v[0]), ==, CUBIX_EFAIL);
-  CHECK_IS(cubix_psf_apply_jvp(&ins, NULL, NULL, &dot, &v[0]), ==, CUBIX_EFAIL);
+  CHECK_IS(cubix_psf_apply_to(&ins, &painted, &w, NULL), ==, CUBIX_EFAIL);
+  CHECK_IS(cubix_psf_apply_jvp(&ins, NULL, &w, NULL, &v[0], NULL), ==, CUBIX_EFAIL);
+  CHECK_IS(cubix_psf_apply_jvp(&ins, NULL, NULL, &dot, &v[0], NULL), ==, CUBIX_EFAIL);
   CHECK_SAYS(cubix_error_message(), "painted");
   cubix_real *flux[] = { painted.flux, u.flux, w.flux, v[0].flux, v[1].flux, bar[0].flux, bar[1].flux };
   for (size_t i = 0; i < sizeof flux / sizeof *flux; i++) free(flux[i]);
@@ -334,7 +341,7 @@ static void test_dark(void)
   double sum = 0.;
   painted.flux[centre + 2] = 1;
   w.flux[(3 * 9 + 4) * N_LAMBDA + 5] = 1;
-  CHECK_IS(cubix_psf_apply_vjp(&ins, &painted, &w, &bar, &psf_bar), ==, 0);
+  CHECK_IS(cubix_psf_apply_vjp(&ins, &painted, &w, &bar, &psf_bar, NULL), ==, 0);
   CHECK_IS(psf_bar.fwhm, ==, 0.);
   CHECK_IS(psf_bar.scale, ==, 0.);
   CHECK_IS(psf_bar.beta, ==, 0.);
@@ -343,7 +350,7 @@ static void test_dark(void)
   CHECK_IS(bar.flux[centre + 2], ==, 0);
   CHECK_IS(bar.flux[centre + 5], >, 0);
   painted.flux[centre + 5] = 1;   /* a wider PSF takes light from the centre */
-  CHECK_IS(cubix_psf_apply_vjp(&ins, &painted, &w, NULL, &psf_bar), ==, 0);
+  CHECK_IS(cubix_psf_apply_vjp(&ins, &painted, &w, NULL, &psf_bar, NULL), ==, 0);
   CHECK_IS(psf_bar.fwhm, <, -0.1);
   free(painted.flux);
   free(w.flux);
@@ -407,7 +414,8 @@ int main(int argc, char **argv)
   check_init(argc, argv);
   for (int i = 0; i < 25; i++) lopsided[i] = (i * i % 7 + i + 1.) / 400.;
   omp_set_num_threads(2);
-  CASE(test_products());
+  CASE(test_products(setup, N_SETUP));
+  CASE(test_products(tall, 2));
   CASE(test_linear());
   if (sizeof(cubix_real) == 8) CASE(test_taylor());
   CASE(test_kernels());

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "observation/psf.h"
+#include "observation/psf_parts.h"
 
 static char folder[] = "/tmp/cubix-test-XXXXXX";
 static const double eps = sizeof(cubix_real) == 4 ? 1.2e-7 : 2.3e-16;
@@ -163,7 +164,7 @@ static void compare_with_sums(const struct cubix_instrument *ins, double toleran
   for (size_t i = 0; i < n; i++)
     painted.flux[i] = (cubix_real)(rand() % 4 ? 0. : pow(10., rand() % 6) * (rand() % 1000));
   memcpy(cube.flux, painted.flux, n * sizeof *cube.flux);
-  CHECK_IS(cubix_psf_apply(ins, &cube), ==, 0);
+  CHECK_IS(cubix_psf_apply(ins, &cube, NULL), ==, 0);
   CHECK_IS(cube.n_x, ==, ins->n_x);
   CHECK_IS(cube.n_y, ==, ins->n_y);
   CHECK_IS(cube.margin, ==, 0);
@@ -203,6 +204,62 @@ static void test_convolution(void)
   compare_with_sums(&ins, 1e-14);
 }
 
+/* Fields so high, and kernels so long, that columns are transformed and not summed: a round kernel, and one that has no
+ * mirror image.  Narrow, for the sake of time. */
+static void test_tall(void)
+{
+  struct cubix_instrument ins = plain(CUBIX_PSF_GAUSSIAN, 16., 0., 0.);
+  ins.n_x = 2;
+  ins.n_y = 301;
+  ins.n_lambda = 2;
+  CHECK_IS(ins.margin, ==, 80);
+  CHECK_IS(cubix_psf_shape(&ins).n_y, >, 461);
+  compare_with_sums(&ins, 1e-14);
+  ins = plain(CUBIX_PSF_GAUSSIAN, 5., 2e-4, 0.);
+  ins.n_x = 3;
+  ins.n_y = 100;
+  ins.n_lambda = 9;
+  ins.lambda_step = 20.;
+  ins.psf_axis_ratio = 0.6;
+  ins.psf_angle = 0.4;
+  ins.margin = cubix_psf_margin(&ins);
+  CHECK_IS(cubix_psf_shape(&ins).n_y, >, 100 + 2 * ins.margin);
+  compare_with_sums(&ins, 3e-5);
+  ins = plain(CUBIX_PSF_GAUSSIAN, 1.2, 0., 0.);
+  CHECK_IS(cubix_psf_shape(&ins).n_y, ==, 0);
+}
+
+/* Kernels that are kept make the same bits, and are those of no other PSF, field or channels. */
+static void test_keep(void)
+{
+  static const struct { enum cubix_psf_kind kind; double fwhm, slope, beta, ratio; int n_x, n_lambda; } row[] = {
+    { CUBIX_PSF_MOFFAT, 0.9, -1e-4, 2.5, 0., 9, 37 },    { CUBIX_PSF_MOFFAT, 0.9, -1e-4, 2.5, 0., 9, 37 },
+    { CUBIX_PSF_MOFFAT, 0.9, -1e-4, 2.6, 0., 9, 37 },    { CUBIX_PSF_MOFFAT, 0.91, -1e-4, 2.6, 0., 9, 37 },
+    { CUBIX_PSF_GAUSSIAN, 0.91, -1e-4, 2.6, 0., 9, 37 }, { CUBIX_PSF_GAUSSIAN, 0.91, -1e-4, 2.6, 0.7, 9, 37 },
+    { CUBIX_PSF_GAUSSIAN, 0.91, -1e-4, 2.6, 0.7, 8, 37 },    { CUBIX_PSF_GAUSSIAN, 0.91, -1e-4, 2.6, 0.7, 8, 11 },
+    { CUBIX_PSF_GAUSSIAN, 0.91, -1e-4, 2.6, 0.7, 8, 11 },
+  };
+  struct cubix_psf_plan *keep = NULL;
+  srand(17);
+  for (size_t t = 0; t < sizeof row / sizeof *row; t++) {
+    struct cubix_instrument ins = plain(row[t].kind, row[t].fwhm, row[t].slope, row[t].beta);
+    ins.psf_axis_ratio = row[t].ratio;
+    ins.n_x = row[t].n_x;
+    ins.n_lambda = row[t].n_lambda;
+    ins.margin = cubix_psf_margin(&ins);
+    struct cubix_cube cube = empty_cube(&ins), other = empty_cube(&ins);
+    const size_t n = at(&cube, 0, cube.n_y, 0), n_seen = (size_t)(ins.n_x * ins.n_y * ins.n_lambda);
+    for (size_t i = 0; i < n; i++) other.flux[i] = cube.flux[i] = (cubix_real)(rand() % 100);
+    CHECK_IS(cubix_psf_apply(&ins, &cube, NULL), ==, 0);
+    CHECK_IS(cubix_psf_apply(&ins, &other, &keep), ==, 0);
+    CHECK(keep);
+    CHECK_IS(memcmp(cube.flux, other.flux, n_seen * sizeof *cube.flux), ==, 0);
+    free(cube.flux);
+    free(other.flux);
+  }
+  cubix_psf_plan_free(keep);
+}
+
 static const char *write_image(const char *name, int n_dim, long n_x, long n_y, const double *pixels)
 {
   static char path[256];
@@ -237,7 +294,7 @@ static void test_file(void)
   compare_with_sums(&ins, 1e-14);
   struct cubix_cube cube = empty_cube(&ins);
   cube.flux[at(&cube, 4 + 2, 3 + 2, 5)] = 1;
-  CHECK_IS(cubix_psf_apply(&ins, &cube), ==, 0);
+  CHECK_IS(cubix_psf_apply(&ins, &cube, NULL), ==, 0);
   for (int j = -2; j <= 2; j++)
     for (int i = -2; i <= 2; i++)
       CHECK_CLOSE(cube.flux[at(&cube, 4 + i, 3 + j, 5)], j < -1 || j > 1 ? 0. : image[(j + 1) * 5 + i + 2] / sum,
@@ -279,7 +336,7 @@ static void test_light(void)
     for (int j = 40; j < 45; j++)
       for (int i = 50; i < 55; i++) in[k] += (double)cube.flux[at(&cube, i, j, k)];
   }
-  CHECK_IS(cubix_psf_apply(&ins, &cube), ==, 0);
+  CHECK_IS(cubix_psf_apply(&ins, &cube, NULL), ==, 0);
   for (int j = 0; j < ins.n_y; j++) {
     for (int i = 0; i < ins.n_x; i++) {
       int far = i < 50 - 2 * r || i > 54 || j < 40 - 2 * r || j > 44;
@@ -300,7 +357,7 @@ static void test_light(void)
   ins.n_x = ins.n_y = 10;
   cube = empty_cube(&ins);
   for (size_t i = 0; i < at(&cube, 0, cube.n_y, 0); i++) cube.flux[i] = 3;
-  CHECK_IS(cubix_psf_apply(&ins, &cube), ==, 0);
+  CHECK_IS(cubix_psf_apply(&ins, &cube, NULL), ==, 0);
   double worst = 0.;
   for (size_t i = 0; i < at(&cube, 0, 10, 0); i++) worst = check_worst(worst, fabs((double)cube.flux[i] / 3. - 1.));
   CHECK_CLOSE(worst, 0., 1e-14 + 4. * eps);
@@ -320,7 +377,7 @@ static void test_aperture(void)
       for (int i = 0; i < cube.n_x; i++)
         for (int k = 0; k < cube.n_lambda; k++)
           cube.flux[at(&cube, i, j, k)] = (cubix_real)(with ? 1 : 1 + i + 100 * j);
-    CHECK_IS(cubix_psf_apply(&ins, &cube), ==, 0);
+    CHECK_IS(cubix_psf_apply(&ins, &cube, NULL), ==, 0);
     for (int j = 0; j < 13; j++) {
       for (int i = 0; i < 13; i++) {
         double want = !cubix_instrument_inside(&ins, i, j) ? 0. : with ? 1. : 1. + i + 100. * j;
@@ -330,7 +387,7 @@ static void test_aperture(void)
     CHECK_IS(wrong, ==, 0);
     CHECK_IS(cube.flux[at(&cube, 0, 0, 0)], ==, 0);
     ins.margin++;
-    CHECK_IS(cubix_psf_apply(&ins, &cube), ==, CUBIX_EFAIL);
+    CHECK_IS(cubix_psf_apply(&ins, &cube, NULL), ==, CUBIX_EFAIL);
     free(cube.flux);
   }
 }
@@ -345,7 +402,7 @@ static void test_threads(void)
     cube[t] = empty_cube(&ins);
     srand(11);
     for (size_t i = 0; i < at(&cube[t], 0, cube[t].n_y, 0); i++) cube[t].flux[i] = (cubix_real)(rand() % 100);
-    CHECK_IS(cubix_psf_apply(&ins, &cube[t]), ==, 0);
+    CHECK_IS(cubix_psf_apply(&ins, &cube[t], NULL), ==, 0);
   }
   CHECK_IS(memcmp(cube[0].flux, cube[1].flux, at(&cube[0], 0, ins.n_y, 0) * sizeof *cube[0].flux), ==, 0);
   free(cube[0].flux);
@@ -362,7 +419,7 @@ static void test_owners(void)
   int wrong = 0, cropped = 1;
   srand(13);
   for (size_t i = 0; i < at(&whole, 0, whole.n_y, 0); i++) whole.flux[i] = painted.flux[i] = (cubix_real)(rand() % 100);
-  CHECK_IS(cubix_psf_apply(&ins, &whole), ==, 0);
+  CHECK_IS(cubix_psf_apply(&ins, &whole, NULL), ==, 0);
   for (size_t r = 0; r + 1 < sizeof cut / sizeof *cut; r++) {
     struct cubix_cube part = painted;
     part.lambda_first = cut[r];
@@ -372,7 +429,7 @@ static void test_owners(void)
     for (size_t s = 0; part.n_lambda && s < (size_t)part.n_x * (size_t)part.n_y; s++)
       memcpy(part.flux + s * (size_t)part.n_lambda, painted.flux + s * 37 + cut[r],
              (size_t)part.n_lambda * sizeof *part.flux);
-    CHECK_IS(cubix_psf_apply(&ins, &part), ==, 0);
+    CHECK_IS(cubix_psf_apply(&ins, &part, NULL), ==, 0);
     cropped &= part.n_x == ins.n_x && part.n_y == ins.n_y && part.margin == 0;
     for (int s = 0; part.n_lambda && s < ins.n_x * ins.n_y; s++)
       wrong += memcmp(part.flux + s * part.n_lambda, whole.flux + s * 37 + cut[r],
@@ -382,7 +439,7 @@ static void test_owners(void)
   CHECK(cropped);
   CHECK_IS(wrong, ==, 0);
   painted.lambda_first = 1;       /* beyond the last channel */
-  CHECK_IS(cubix_psf_apply(&ins, &painted), ==, CUBIX_EFAIL);
+  CHECK_IS(cubix_psf_apply(&ins, &painted, NULL), ==, CUBIX_EFAIL);
   free(whole.flux);
   free(painted.flux);
 }
@@ -394,6 +451,8 @@ int main(int argc, char **argv)
   CASE(test_kernels());
   CASE(test_margin());
   CASE(test_convolution());
+  CASE(test_tall());
+  CASE(test_keep());
   CASE(test_file());
   CASE(test_light());
   CASE(test_aperture());
