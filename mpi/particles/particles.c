@@ -390,6 +390,7 @@ static int place_chunk(struct cubix_particles *particles, size_t c, struct cubix
   int status = CUBIX_OK;
   cubix_placement_free(particles->placement);
   particles->placement = NULL;
+  if (particles->n_chunk > 1) cubix_memory_trim();
   CUBIX_TRY(cubix_mpi_particles_fetch(particles, c));
   if (particles->sanity) cubix_sanity_add(particles->sanity, particles->slab, NULL, CUBIX_SLAB_POPULATION);
   if (particles->columns && cube) cubix_screens_count(particles);

@@ -20,6 +20,9 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 enum { PATH = 4096, SHOWN = 4 };
 
@@ -160,6 +163,13 @@ void cubix_memory_touch(void *p, size_t bytes)
 #else
   (void)p;
   (void)bytes;
+#endif
+}
+
+void cubix_memory_trim(void)
+{
+#ifdef __GLIBC__
+  (void)malloc_trim(0);
 #endif
 }
 

@@ -21,6 +21,9 @@ double cubix_memory_most(void);
 /** Bring new memory in by all threads, which comes cheaper so than page by page as it is first written.  Where the
  * system cannot be asked for that nothing is done.  Local.  @param p  of so many bytes; NULL is allowed */
 void cubix_memory_touch(void *p, size_t bytes);
+/** Give memory that was freed back to the system.  glibc keeps blocks of up to 32 MiB, once some of their size were
+ * freed, and where they lie between others that grow from chunk to chunk they are not used again.  Local. */
+void cubix_memory_trim(void);
 
 /* The stages of a run, by what is in memory at the same time. */
 enum cubix_phase {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "histogram/axis.h"
 #include "histogram/histogram.h"
 
@@ -142,6 +143,7 @@ static int merge_stack(struct cubix_histogram_stack *stack)
   if (stack->n < 2) goto done;
   CUBIX_TRY(cubix_histogram_merge(&sum, stack->part, stack->n));
   cubix_histogram_stack_free(stack);
+  cubix_memory_trim();
   stack->part[0] = sum;
   stack->n = 1;
 done:
