@@ -72,13 +72,14 @@ done:
 
 int cubix_mpi_text_read(char **text, const char *path, const char *what)
 {
+  return cubix_mpi_text_share(text, cubix_mpi_rank() == 0 ? read_all(text, path, what) : CUBIX_OK);
+}
+
+int cubix_mpi_text_share(char **text, int failed)
+{
   int status = CUBIX_OK;
-  long length = 0;
-  if (cubix_mpi_rank() == 0) {
-    status = read_all(text, path, what);
-    if (!status) length = (long)strlen(*text);
-  }
-  CUBIX_TRY(cubix_mpi_agree(status));
+  long length = cubix_mpi_rank() == 0 && !failed ? (long)strlen(*text) : 0;
+  CUBIX_TRY(cubix_mpi_agree(failed));
   MPI_Bcast(&length, 1, MPI_LONG, 0, cubix_mpi_group()->comm);
   if (cubix_mpi_rank() != 0) *text = malloc((size_t)length + 1);
   CUBIX_MPI_CHECK(*text, CUBIX_ENOMEM, "cannot allocate %ld bytes", length);

@@ -210,10 +210,16 @@ int cubix_row_table_parse(struct cubix_row_table **out, const char *name, const 
   strcpy(t->text, text);
   *s = (struct scanner){ .table = t, .at = t->text, .line = 1, .delimiter = ',' };
   if (!strncmp(s->at, "\xef\xbb\xbf", 3)) s->at += 3;
+  const int is_hdf5 = !strncmp(s->at, "# %HDF5\n", 8);     /* table_hdf5.c */
+  if (is_hdf5) s->at += 8;
   if (!strncmp(s->at, "# %ECSV", 7)) read_header(s);
   CUBIX_TRY(take_names(s));
   while (find_record(s)) CUBIX_TRY(take_row(s));
   CUBIX_CHECK(t->n_row, CUBIX_EUSAGE, "%s: there are columns, but no rows", t->file);
+  if (is_hdf5) {
+    free(t->line);
+    t->line = NULL;
+  }
   *out = t;
   t = NULL;
 done:

@@ -21,6 +21,7 @@ struct cubix_row_table {
  * CSV: the first line names the columns, `Name` or `Name [unit]`; fields are separated by commas, "a, b" is one, and
  * "" within it is one ".  Empty lines and those that begin with # are passed over.  ECSV (`# %ECSV` in the first line):
  * units and the delimiter as its header states them.
+ * Text that table_hdf5.h has made: rows are numbered, and have no lines.
  *  @param name  the file's, for messages  @param text  the whole file, '\0'-terminated
  *  @param[out] table owned by the caller
  *  Errors: CUBIX_EUSAGE, with file and line. */

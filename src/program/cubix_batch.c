@@ -22,7 +22,7 @@ static const char usage[] =
     "  cubix-batch --status TABLE                                  how far it is, and which rows failed\n"
     "  cubix-batch --version\n"
     "\n"
-    "TABLE is a CSV or ECSV file.  A column whose name begins with a capital letter is a parameter of cubix, and\n"
+    "TABLE is a CSV, ECSV or HDF5 file.  A column whose name begins with a capital letter is a parameter of cubix, and\n"
     "goes before PARAMFILE and command line; an empty cell leaves those.  `Name [unit]` or an ECSV header give its\n"
     "numbers a unit.  Other columns are labels.  In OutputFile {Name} stands for a parameter or label of the row and\n"
     "{row} for its number; without any, and without a column OutputFile, _{row} is put before the suffix.\n"

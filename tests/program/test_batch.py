@@ -3,8 +3,11 @@ import signal
 import subprocess
 import time
 
+import h5py
+import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.table import Column, Table
 
 from harness import BUILD, Bench, environment, galaxy, run, write_parameters
 
@@ -237,3 +240,55 @@ def test_warnings_are_told_once(batch):
     for row in (1, 2, 3, 4):
         header = fits.getheader(batch.path(f"cube_{row}.fits"))
         assert ("lies in the field" in " ".join(map(str, header.values()))) == (row in (2, 4))
+
+
+def hdf5_datasets(path, columns):
+    """One dataset for each column (name, unit, values)."""
+    with h5py.File(path, "w") as f:
+        for name, unit, values in columns:
+            f[name] = values
+            if unit:
+                f[name].attrs["unit"] = unit
+
+
+def hdf5_records(path, columns):
+    """One dataset of records, with units as astropy describes them."""
+    Table({name: Column(values, unit=unit or None) for name, unit, values in columns}).write(
+        path, path="rows", serialize_meta=True)
+
+
+@pytest.mark.parametrize("write", [hdf5_datasets, hdf5_records])
+def test_hdf5_tables(batch, write):
+    """Numbers of several types, texts, truths, units and empty cells: the cubes of the same rows as CSV."""
+    columns = [("Inclination", "rad", np.array([0, 0.7, 0.1])), ("Seed", "", np.array([1, 2, 300], np.int16)),
+               ("Redshift", "", np.array([0.02, np.nan, 0.03], np.float32)),
+               ("suffix", "", np.array([b"one", b'a "b", c', b""])), ("TruthMaps", "", np.array([True, False, True]))]
+    write(batch.path("rows.hdf5"), columns)
+    out = batch.run(batch.path("rows.hdf5"), "OutputFile=h{row}.fits", ranks=2)
+    assert out.status == 0, out.err
+    table = batch.table('Inclination [rad],Seed,Redshift,suffix,TruthMaps\n0,1,0.02,one,yes\n'
+                        '0.7,2,,"a ""b"", c",no\n0.1,300,0.03,,yes\n')
+    assert batch.run(table, "OutputFile=c{row}.fits").status == 0
+    for row in (1, 2, 3):
+        one, other = batch.data(f"h{row}.fits"), batch.data(f"c{row}.fits")
+        assert one.keys() == other.keys()
+        assert all(one[name] == other[name] for name in one.keys() - {"PARAMETERS"}), row
+
+
+def test_a_stack_as_a_table(batch):
+    assert batch.run(batch.table(ROWS), options=["--stack", batch.path("s.hdf5")]).status == 0
+    out = batch.run(batch.path("s.hdf5"), "OutputFile=again_{row}.fits")
+    assert out.status == 0 and "5 made" in out.err + out.out, out.err
+
+
+@pytest.mark.parametrize("columns, says", [
+    ([("Seed", "", [1, 2]), ("Alpha", "", [1.0, 2, 3])], "column Seed has 2 rows, Alpha has 3"),
+    ([("Seed", "", [[1, 2], [3, 4]])], "/Seed has 2 dimensions; a column has one"),
+    ([("Seed", "", np.zeros(2, "V3"))], "column Seed is neither numbers nor texts"),
+    ([], "has no columns"),
+    ([("Seed", "", [1, -2])], "rows.hdf5, row 2"),
+])
+def test_wrong_hdf5_tables(batch, columns, says):
+    hdf5_datasets(batch.path("rows.hdf5"), columns)
+    out = batch.run(batch.path("rows.hdf5"), ranks=2)
+    assert out.status != 0 and says in out.err, out.err
