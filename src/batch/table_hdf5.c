@@ -151,7 +151,8 @@ static int add_sets(struct source *s)
     else CUBIX_TRY(add_set(s, name));
   }
   CUBIX_CHECK(s->n_column, CUBIX_EINPUT,
-              "%s has no columns: it must have datasets of one dimension, or one of records, in / or in /Table", s->path);
+              "%s has no columns: it must have datasets of one dimension, or one of records, in / or in /Table",
+              s->path);
 done:
   if (group >= 0) H5Gclose(group);
   return status;

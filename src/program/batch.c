@@ -295,10 +295,10 @@ static int plan(struct batch *b, const char *folder)
   int status = CUBIX_OK;
   const struct cubix_batch_options *opt = b->opt;
   static char none[] = "";
-  if (cubix_row_table_is_hdf5(opt->table))
-    CUBIX_TRY(cubix_mpi_text_share(&b->table_text, cubix_mpi_rank() ? CUBIX_OK
-                                                                    : cubix_row_table_hdf5(&b->table_text, opt->table)));
-  else CUBIX_TRY(cubix_mpi_text_read(&b->table_text, opt->table, "the table"));
+  if (!cubix_row_table_is_hdf5(opt->table)) CUBIX_TRY(cubix_mpi_text_read(&b->table_text, opt->table, "the table"));
+  else
+    CUBIX_TRY(cubix_mpi_text_share(
+        &b->table_text, cubix_mpi_rank() == 0 ? cubix_row_table_hdf5(&b->table_text, opt->table) : CUBIX_OK));
   if (opt->base) CUBIX_TRY(cubix_mpi_text_read(&b->base_text, opt->base, "the parameter file"));
   CUBIX_TRY(cubix_mpi_agree(cubix_row_table_parse(&b->table, opt->table, b->table_text)));
   CUBIX_TRY(cubix_mpi_agree(cubix_rows_open(&b->rows, b->table, opt->base ? opt->base : opt->table,
