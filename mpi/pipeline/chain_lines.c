@@ -9,7 +9,8 @@
  * and the PSF need nothing of their own here.  A line's place follows 1 + z as if that were a velocity, as a star's
  * does; its wavelength at rest, at which dust and clouds dim it, does not follow.
  *
- * Which cells form stars, which stars are young, kernels of gas and ionising photons stay as they are. */
+ * Cells that form no stars have no derivative; which stars are young, kernels of gas and ionising photons stay as they
+ * are. */
 #include <stdlib.h>
 
 #include "base/error.h"

@@ -5,9 +5,11 @@
 
 #include "machine.h"
 
+static unsigned long number(const char *name) { return getenv(name) ? strtoul(getenv(name), nullptr, 10) : 0; }
+
 struct cuda_on_cpu cuda_on_cpu = {
-  1, { 9 }, { 0 }, { 0 }, { 0 }, size_t(1) << 30, 13000, -1, 0, 0, getenv("CUDA_ON_CPU_RACES") != nullptr, 0, 0,
-  0, 0,     0,     0,     0
+  1, { 9 }, { 0 }, { 0 }, { 0 }, size_t(1) << 30, 13000, -1, number("CUDA_ON_CPU_LAZY") != 0,
+  number("CUDA_ON_CPU_SEED"), getenv("CUDA_ON_CPU_RACES") != nullptr, 0, 0, 0, 0, 0, 0, 0
 };
 
 namespace cuda_on_cpu_machine {
