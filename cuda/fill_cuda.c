@@ -16,6 +16,7 @@
 #include "cuda/check.h"
 #include "cuda/fill.h"
 #include "cuda/histogram_cuda.h"
+#include "cuda/tables.h"
 
 #ifndef CUBIX_CUDA_SUMS           /* the tests take few */
 #define CUBIX_CUDA_SUMS ((size_t)2 << 30)      /* bytes of dense sums at the most: more makes nothing faster */
@@ -267,18 +268,14 @@ int cubix_cuda_fill(struct cubix_cuda_transfer *transfer, const char *gpu, struc
   struct filling d = { .transfer = transfer,
                        .placement = placement,
                        .dot = dot,
-                       .tables = *tables,
+                       .tables = cubix_cuda_tables_none(tables),
                        .batch = { .n_row = tables->n_z * tables->n_age * (nodes->axis.n ? nodes->axis.n : 1),
                                   .nodes = *nodes } };
   size_t n_block = 0, n_value = 0;
   CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL,
               "the histogram holds masses, which are never negative, so it cannot serve SspInterpolation pchip; "
               "use the direct method");
-  d.tables.row = NULL;
-  d.tables.light = d.tables.log_z = d.tables.log_age = d.tables.knot = d.tables.edge = NULL;
-  d.tables.first = NULL;
-  d.tables.age_first = NULL;
-  d.tables.dust_k = d.batch.nodes.axis.k = NULL;
+  d.batch.nodes.axis.k = NULL;
   CUBIX_TRY(cubix_histogram_init(&d.histogram, nodes, exponent, placement->n_spaxel, 0, 0));
   CUBIX_TRY(list_occupied(&d));
   if (d.n_occupied) {

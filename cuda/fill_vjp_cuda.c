@@ -11,6 +11,7 @@
 #include "cuda/check.h"
 #include "cuda/fill_vjp.h"
 #include "cuda/histogram_cuda.h"
+#include "cuda/tables.h"
 
 struct arrival { size_t first, n; };           /* stars whose derivatives come down in a staging buffer */
 
@@ -159,7 +160,7 @@ int cubix_cuda_fill_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, c
                       .value_bar = value_bar,
                       .placement = placement,
                       .bar = bar,
-                      .tables = *tables,
+                      .tables = cubix_cuda_tables_none(tables),
                       .cover = { .nodes = cover->nodes } };
   const size_t *start = placement->start;
   int32_t lacking;
@@ -167,11 +168,7 @@ int cubix_cuda_fill_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, c
   CUBIX_CHECK(cover->n_spaxel == placement->n_spaxel, CUBIX_EFAIL, "a cover of %zu spaxels for stars in %zu",
               cover->n_spaxel, placement->n_spaxel);
   if (!start[placement->n_spaxel]) goto done;
-  x.tables.row = NULL;
-  x.tables.light = x.tables.log_z = x.tables.log_age = x.tables.knot = x.tables.edge = NULL;
-  x.tables.first = NULL;
-  x.tables.age_first = NULL;
-  x.tables.dust_k = x.cover.nodes.axis.k = NULL;
+  x.cover.nodes.axis.k = NULL;
   CUBIX_ALLOC(x.origin, cover->n_spaxel + 1);
   for (size_t s = 0; s <= cover->n_spaxel; s++) x.origin[s] = (struct cubix_cuda_origin){ start[s], cover->start[s] };
   CUBIX_TRY(reserve(&x, gpu));

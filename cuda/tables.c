@@ -34,6 +34,16 @@ static size_t list_tables(const struct cubix_tables *v, struct table *table)
   return total;
 }
 
+struct cubix_tables cubix_cuda_tables_none(const struct cubix_tables *tables)
+{
+  struct cubix_tables v = *tables;
+  v.row = NULL;
+  v.first = NULL;
+  v.age_first = NULL;
+  v.light = v.log_z = v.log_age = v.knot = v.edge = v.dust_k = v.dust_screen_k = v.kernel = NULL;
+  return v;
+}
+
 static void use_tables(struct cubix_tables *v, void *const *table)
 {
   v->row = table[0];
@@ -42,7 +52,6 @@ static void use_tables(struct cubix_tables *v, void *const *table)
   v->log_age = table[3];
   v->knot = table[4];
   v->first = table[5];
-  v->age_first = NULL;
   v->edge = table[EDGE];
   v->dust_k = table[DUST];
 }
@@ -80,7 +89,7 @@ int cubix_cuda_tables_load(struct cubix_cuda_tables *held, struct cubix_cuda_tra
     CUBIX_TRY(cubix_cuda_transfer_up(transfer, held->table[t], table[t].host, table[t].bytes));
   }
   CUBIX_TRY(cubix_cuda_transfer_wait(transfer));
-  held->on_gpu = *v;
+  held->on_gpu = cubix_cuda_tables_none(v);
   use_tables(&held->on_gpu, held->table);
 done:
   if (status) {

@@ -17,6 +17,8 @@ struct cubix_cuda_tables {
  *  @param gpu its description, for messages */
 int cubix_cuda_tables_load(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer, const char *gpu,
                            const struct cubix_tables *tables);
+/** The numbers of a model without its tables, as a kernel may have them by value.  Local. */
+struct cubix_tables cubix_cuda_tables_none(const struct cubix_tables *tables);
 void cubix_cuda_tables_free(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer);
 
 #endif

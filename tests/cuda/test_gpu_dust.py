@@ -26,7 +26,8 @@ def cells(n, seed=5, thick=1.0, **change):
 
 
 def prepare(bench, s, g, n_x=7, n_y=5, lam=(6600.0, 6860.0, 1.0), **columns):
-    bench.instrument(n_x, n_y, 0.6, lam=lam, lsf_curve=(2.5,), psf="gaussian", psf_curve=(1.1,))
+    bench.instrument(n_x, n_y, 0.6, lam=lam, lsf_curve=(2.5,), psf="gaussian", psf_curve=(1.1,), area=5e5, sky=(2e-17,),
+                     read_noise=3.0, exposure=900.0)
     wave = np.arange(5800.0, 7400.0, 1.5)
     bench.ssp(lam=wave, luminosity=np.random.default_rng(1).uniform(0.5, 1.5, (5, 6, len(wave))) * 1e29)
     bench.particles(s)
@@ -44,7 +45,8 @@ def compare(bench, ranks=1, seed=0, lazy=0, thick=True, **how):
     peak = np.abs(want["DATA"]).max(axis=(1, 2), keepdims=True)
     assert_close(got["DATA"], want["DATA"], 3e-6, np.maximum(local_level(want["DATA"]), 1e-3 * peak))
     for name in ("AV_M", "LINE_Ha", "SFR", "MASS", "VEL_GAS"):
-        assert_close(got[name], want[name], 1e-12, gaps=True, what=name)
+        level = 100 * np.ones(want[name].shape) if name == "VEL_GAS" else None
+        assert_close(got[name], want[name], 1e-12, level, gaps=True, what=name)
     assert np.isnan(want["AV_M"]).all() or thick == bool((want["AV_M"] > 0).any())
     return want, got
 
@@ -55,6 +57,32 @@ def test_a_galaxy_in_chunks(bench, seed, lazy, ranks):
     prepare(bench, galaxy(500, seed=2, radius=1.0), cells(400))
     compare(bench, ranks, seed, lazy)
     compare(bench, ranks, seed, lazy, SlabMemory=0.05, Deposit="tsc")
+    compare(bench, ranks, seed, lazy, Engine="direct", Deposit="cubic", SmoothingLength=0.4)
+
+
+@pytest.mark.parametrize("engine", ["direct", "histogram"])
+def test_derivatives(bench, engine):
+    """Mode gradient through dust and lines."""
+    prepare(bench, galaxy(60, seed=2, radius=0.6), cells(40), 5, 4, (6680.0, 6730.0, 1.0))
+    bench.cube(**{**BASE, "Engine": "direct"}, OutputFile=bench.path("seen.fits"), Noise="snr", SignalToNoise=20.0)
+    names = "Mass,Position,DustToMetal,DustRv,LineLogU,PointingX"
+    how = {**BASE, "Engine": engine, "Deposit": "tsc", "Mode": "gradient", "ObservedFile": bench.path("seen.fits"),
+           "Parameters": names, "DustToMetal": 0.4}
+    rows = {}
+    for backend, name in (("cpu", "cubix"), ("cuda", "cubix_on_cpu")):
+        out = bench.path(f"{backend}.fits")
+        done = run(name, [bench.parameters(**how, Backend=backend, OutputFile=out)], cwd=bench.folder, timeout=300,
+                   env={"CUDA_ON_CPU_SEED": "9", "CUDA_ON_CPU_LAZY": "1"})
+        assert done.status == 0, done.err[-3000:]
+        text = bench.path(f"{backend}-gradient.txt").read_text().splitlines()
+        rows[backend] = {line.split()[0]: float(line.split()[2]) for line in text if not line.startswith("#")}
+        with h5py.File(bench.path(f"{backend}-gradient.hdf5")) as f:
+            f.visititems(lambda n, d: rows[backend].update({n: d[()]}) if isinstance(d, h5py.Dataset) else None)
+    assert sorted(rows["cpu"]) == sorted(rows["cuda"]) and len(rows["cpu"]) >= 6
+    for name, want in rows["cpu"].items():
+        level = np.abs(want).max()
+        assert level > 0 or "Velocity" in name, name
+        assert_close(rows["cuda"][name], want, 2e-4, level=level, what=name)
 
 
 @pytest.mark.parametrize("n_x, n_y, n_lambda", [(1, 1, 1), (1, 3, 7), (3, 1, 33), (5, 7, 65)])
@@ -112,7 +140,7 @@ def test_very_thin_and_very_thick(bench, a_v):
     for seed in (0, 8):
         want, got = compare(bench, seed=seed, lazy=1)
         deepest = np.array(got["AV_M"])[np.isfinite(got["AV_M"])].max()
-        assert abs(deepest / a_v - 1) < 1e-6
+        assert abs(deepest / a_v - 1) < (1e-6 if a_v > 1 else 1e-5)      # columns are whole numbers
 
 
 @pytest.mark.parametrize("name, value", [("Mass", np.nan), ("SmoothingLength", np.nan), ("Metallicity", np.inf),

@@ -103,10 +103,11 @@ void set_all(int protection)
   for (auto &m : gpu_memory) mprotect(m.second.map, m.second.mapped, protection);
 }
 
+/* Small numbers with whatever lies in the padding behind them are no pointers. */
 bool on_host(uintptr_t address)
 {
   unsigned char resident;
-  return address >> 45 && !(address >> 48) && mincore(page_down((void *)address), 1, &resident) == 0;
+  return address % (uintptr_t(1) << 32) >> 16 && address >> 45 && !(address >> 48) && mincore(page_down((void *)address), 1, &resident) == 0;
 }
 
 }
