@@ -107,7 +107,8 @@ void set_all(int protection)
 bool on_host(uintptr_t address)
 {
   unsigned char resident;
-  return address % (uintptr_t(1) << 32) >> 16 && address >> 45 && !(address >> 48) && mincore(page_down((void *)address), 1, &resident) == 0;
+  if (!(address % (uintptr_t(1) << 32) >> 16)) return false;
+  return address >> 45 && !(address >> 48) && mincore(page_down((void *)address), 1, &resident) == 0;
 }
 
 }
