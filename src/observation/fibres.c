@@ -176,6 +176,12 @@ static void drop(struct cubix_fibre_group *group)
   cubix_sparse_free(group->rebuild);
 }
 
+/* How often light is spread over spaxels: by Deposit, the PSF and the cores. */
+static int box_number(enum cubix_Deposit deposit)
+{
+  return 2 + (deposit == CUBIX_Deposit_tsc ? 3 : deposit == CUBIX_Deposit_cic ? 2 : 1);
+}
+
 int cubix_fibres_open(struct cubix_fibres **out, const struct cubix_instrument *ins, enum cubix_Deposit deposit)
 {
   int status = CUBIX_OK;
@@ -184,7 +190,7 @@ int cubix_fibres_open(struct cubix_fibres **out, const struct cubix_instrument *
   *out = NULL;
   CUBIX_ALLOC(fibres, 1);
   fibres->ins = ins;
-  fibres->n_box = 2 + (deposit == CUBIX_Deposit_tsc ? 3 : deposit == CUBIX_Deposit_cic ? 2 : 1);
+  fibres->n_box = box_number(deposit);
   fibres->n_spectrum = fibres->spectra.n_x = cubix_bundle_spectra(bundle);
   fibres->spectra.n_y = 1;
   fibres->n_group = bundle->n_group;
@@ -275,6 +281,23 @@ int cubix_fibres_sums(struct cubix_sums *seen, const struct cubix_fibres *fibres
     cubix_sparse_apply_one(at->sample, cubix_sums_image(painted, i), spectra);
     cubix_sparse_apply_one(at->rebuild, spectra, cubix_sums_image(seen, i));
   }
+done:
+  drop(&own);
+  free(spectra);
+  return status;
+}
+
+int cubix_fibres_image(double *seen, const struct cubix_fibres *fibres, int k, const double *painted)
+{
+  int status = CUBIX_OK;
+  struct cubix_fibres twice = *fibres;
+  struct cubix_fibre_group own = { 0 };
+  double *spectra = NULL;
+  twice.n_box = box_number(CUBIX_Deposit_cic);
+  CUBIX_TRY(build(&own, &twice, cubix_bundle_group(fibres->ins->bundle, k)));
+  CUBIX_ALLOC(spectra, fibres->n_spectrum);
+  cubix_sparse_apply_one(own.sample, painted, spectra);
+  cubix_sparse_apply_one(own.rebuild, spectra, seen);
 done:
   drop(&own);
   free(spectra);

@@ -54,6 +54,10 @@ int cubix_fibres_apply(struct cubix_fibres *fibres, struct cubix_cube *cube);
  *  @param painted  without margin, as seen through the PSF
  *  @param[out] seen  empty; cubix_sums_free frees it */
 int cubix_fibres_sums(struct cubix_sums *seen, const struct cubix_fibres *fibres, const struct cubix_sums *painted);
+/** An image of the painted spaxels in channel k, as fibres and rebuilding show it.  Local.
+ *  @param painted  light that went over spaxels twice (Deposit cic), and through the PSF
+ *  @param[out] seen [n_y][n_x] */
+int cubix_fibres_image(double *seen, const struct cubix_fibres *fibres, int k, const double *painted);
 /** Sums per painted spaxel added up over the cube's.  Local.
  *  @param ins  with the cube's spaxels
  *  @param[out] cube  empty; cubix_sums_free frees it */

@@ -10,21 +10,7 @@
 #include "output/output_covariance.h"
 #include "output/provenance_parts.h"
 
-/* Effective wavelengths of SDSS's bands [AA], Fukugita et al. 1996, AJ 111, 1748. */
-static const struct { char name; double lambda; } bands[] = { { 'G', 4686 }, { 'R', 6166 }, { 'I', 7480 },
-                                                              { 'Z', 8932 } };
-enum { N_BAND = sizeof bands / sizeof bands[0], MOST_LISTED = 64, MOST_MAPS = 64 };
-
-int cubix_covariance_channel(const struct cubix_instrument *ins, double lambda)
-{
-  int best = -1;
-  for (int k = 0; k < ins->n_lambda; k++) {
-    if (cubix_instrument_gap(ins, k)) continue;
-    const double here = fabs(cubix_instrument_lambda(ins, k) - lambda);
-    if (best < 0 || here < fabs(cubix_instrument_lambda(ins, best) - lambda)) best = k;
-  }
-  return best;
-}
+enum { MOST_LISTED = 64, MOST_MAPS = 64 };
 
 /* ---- which ----------------------------------------------------------------------------------- */
 static int by_number(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
@@ -58,7 +44,7 @@ static int list_read(int *k, int *n, const struct cubix_params *par, const struc
                 "Covariance = %s (%s): %g AA is outside the cube, which has %.6g .. %.6g AA", par->Covariance, origin,
                 lambda, first, last);
     CUBIX_CHECK(*n < MOST_LISTED, CUBIX_EUSAGE, "Covariance (%s) has more than %d wavelengths", origin, MOST_LISTED);
-    k[(*n)++] = cubix_covariance_channel(ins, lambda);
+    k[(*n)++] = cubix_bands_channel(ins, lambda);
     if (!*end) break;
     at = end + 1;
   }
@@ -83,18 +69,6 @@ int cubix_covariance_check(const struct cubix_params *par, const struct cubix_in
   return form_of(par, ins) == CUBIX_COVARIANCE_TABLE ? list_read(k, &n, par, ins) : CUBIX_OK;
 }
 
-/* The channels nearest the bands' wavelengths that the cube has. */
-static void choose_bands(struct cubix_covariance *a, const struct cubix_instrument *ins)
-{
-  for (int b = 0; b < N_BAND; b++) {
-    const double lambda = bands[b].lambda;
-    if (lambda < cubix_instrument_border(ins, 0) || lambda > cubix_instrument_border(ins, ins->n_lambda)) continue;
-    a->k[a->n] = cubix_covariance_channel(ins, lambda);
-    if (a->k[a->n] < 0 || (a->n && a->k[a->n] == a->k[a->n - 1])) continue;
-    a->band[a->n++] = bands[b].name;
-  }
-}
-
 /* As SAMI's "optimal": the first two and the last two channels, and those before and after fibres have moved, though
  * not all of them where they move often. */
 static void choose_changes(struct cubix_covariance *a, const struct cubix_result *result)
@@ -116,7 +90,11 @@ int cubix_covariance_choose(struct cubix_covariance *a, const struct cubix_resul
   a->form = form_of(result->par, result->ins);
   CUBIX_ALLOC(a->k, MOST_LISTED + MOST_MAPS);
   if (a->form == CUBIX_COVARIANCE_TABLE) CUBIX_TRY(list_read(a->k, &a->n, result->par, result->ins));
-  if (a->form == CUBIX_COVARIANCE_MANGA) choose_bands(a, result->ins);
+  if (a->form == CUBIX_COVARIANCE_MANGA) {
+    cubix_bands_find(&a->bands, result->ins);
+    a->n = a->bands.n;
+    memcpy(a->k, a->bands.k, sizeof a->bands.k);
+  }
   if (a->form == CUBIX_COVARIANCE_SAMI) choose_changes(a, result);
 done:
   return status;
@@ -126,7 +104,7 @@ double cubix_covariance_bytes(const struct cubix_params *par, const struct cubix
 {
   const enum cubix_covariance_form form = form_of(par, ins);
   const double image = (double)ins->n_x * ins->n_y;
-  int k[MOST_LISTED], n = N_BAND;
+  int k[MOST_LISTED], n = CUBIX_N_BAND;
   if (form == CUBIX_COVARIANCE_NONE) return 0;
   if (form == CUBIX_COVARIANCE_SAMI) return 25. * image * MOST_MAPS * sizeof(float);
   if (form == CUBIX_COVARIANCE_TABLE && list_read(k, &n, par, ins)) n = MOST_LISTED;

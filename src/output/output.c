@@ -29,6 +29,7 @@
 #include "observation/psf_sums.h"
 #include "output/output_covariance.h"
 #include "output/output_parts.h"
+#include "output/output_psf.h"
 #include "output/used_values.h"
 
 enum { MAX_OUTPUT = 8 };
@@ -419,11 +420,14 @@ int cubix_output_write(const void *host, struct cubix_blocks *blocks)
   struct cubix_result whole = *(const struct cubix_result *)host, *result = &whole;
   struct cubix_output_sums maps = { .fit = NULL };
   struct target target[MAX_OUTPUT + N_TEXT] = { 0 }, rss = { 0 };
+  struct cubix_band_psf *band_psf = NULL;
   struct cubix_covariance *covariance = NULL;
   CUBIX_TRY(targets_init(target, &n, result->par));
   CUBIX_TRY(result_check(result, blocks));
   CUBIX_TRY(cubix_covariance_begin(&covariance, result, blocks));
   result->covariance = covariance;
+  CUBIX_TRY(cubix_band_psf_init(&band_psf, result));
+  result->band_psf = band_psf;
   CUBIX_TRY(cubix_output_maps_begin(result, &maps, result->par->TruthMaps));
   for (int i = 0; i <= n + USED; i++) {
     struct target *t = &target[i];
@@ -444,6 +448,7 @@ done:
   cubix_atomic_file_discard(&rss.file);
   for (int i = 0; i <= n + USED; i++) cubix_atomic_file_discard(&target[i].file);
   cubix_output_maps_end(&maps);
+  cubix_band_psf_free(band_psf);
   cubix_covariance_free(covariance);
   return status;
 }

@@ -23,6 +23,7 @@
 extern "C" {
 #endif
 
+struct cubix_band_psf;
 struct cubix_covariance;
 struct cubix_fibres;
 struct cubix_lines;
@@ -41,6 +42,7 @@ struct cubix_result {
    * [2][CUBIX_N_FIT_MAP][n_y][n_x] */
   const struct cubix_sums *sums, *seen;
   const double *losvd_fit;
+  const struct cubix_band_psf *band_psf;       /* likewise: in MaNGA's layout, with fibres; NULL: none */
   const struct cubix_covariance *covariance;   /* likewise: of spaxels rebuilt from fibres; NULL: none */
   const struct cubix_engine *engine;
   const struct cubix_basis *basis;     /* NULL with the direct method */

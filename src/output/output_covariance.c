@@ -56,7 +56,7 @@ static int law_fit(struct cubix_covariance *a, const struct cubix_result *result
 {
   int status = CUBIX_OK;
   const struct cubix_instrument *ins = result->ins;
-  const int k = cubix_covariance_channel(ins, cubix_instrument_lambda(ins, ins->n_lambda / 2));
+  const int k = cubix_bands_channel(ins, cubix_instrument_lambda(ins, ins->n_lambda / 2));
   struct cubix_sparse *upper = NULL;
   double *variance = NULL;
   if (k < 0) goto done;
@@ -255,7 +255,7 @@ int cubix_covariance_fits(fitsfile *fits, const char *shown, const struct cubix_
   if (a->form == CUBIX_COVARIANCE_TABLE) CUBIX_TRY(table_write(fits, shown, result, whole, 0, a->n));
   for (int i = 0; i < a->n && a->form == CUBIX_COVARIANCE_MANGA; i++) {
     char name[16];
-    snprintf(name, sizeof name, "%cCORREL", a->band[i]);
+    snprintf(name, sizeof name, "%cCORREL", a->bands.name[i]);
     CUBIX_TRY(table_write(fits, shown, result, name, i, i + 1));
   }
 done:

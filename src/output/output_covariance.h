@@ -6,6 +6,7 @@
 #include <hdf5.h>
 
 #include "observation/covariance.h"
+#include "output/bands.h"
 #include "output/output.h"
 #include "output/provenance.h"
 
@@ -20,7 +21,7 @@ enum cubix_covariance_form {
 struct cubix_covariance {
   enum cubix_covariance_form form;
   int n, *k;                                /* [n] */
-  char band[8];                             /* [n] of CUBIX_COVARIANCE_MANGA */
+  struct cubix_bands bands;                 /* of CUBIX_COVARIANCE_MANGA */
   double *variance;                         /* [n][n_spectrum] as the file of the fibres' spectra has it */
   double lambda;                            /* where the law was fitted [AA] */
   struct cubix_covariance_law law;
@@ -31,8 +32,6 @@ struct cubix_covariance {
 int cubix_covariance_check(const struct cubix_params *par, const struct cubix_instrument *ins);
 /** The form, and the channels that it asks for.  Local.  @param[in,out] covariance  empty */
 int cubix_covariance_choose(struct cubix_covariance *covariance, const struct cubix_result *result);
-/** The channel whose centre is nearest, gaps apart; -1: there are only gaps.  Local. */
-int cubix_covariance_channel(const struct cubix_instrument *ins, double lambda);
 /** Get the variances of the channels that Covariance asks for, fit the law in the middle channel, and log it.  Rank 0;
  *  channels of other ranks come through `blocks`.
  *  @param[out] covariance owned by the caller; NULL: no fibres, no noise, or Covariance none */

@@ -29,6 +29,7 @@
 #include "output/fits_cards.h"
 #include "output/output_covariance.h"
 #include "output/output_parts.h"
+#include "output/output_psf.h"
 #include "output/provenance.h"
 #include "physics/constants.h"
 
@@ -327,6 +328,7 @@ static int draft_write(fitsfile *fits, const char *shown, const struct cubix_res
   CUBIX_TRY(cubix_card_facts(fits, shown, facts));
   CUBIX_TRY(words_write(fits, shown, plan->layout, 0));
   for (int i = first; i < n; i++) CUBIX_TRY(part_write(fits, shown, result, &part[i], plan));
+  CUBIX_TRY(cubix_band_psf_fits(fits, shown, result));
   CUBIX_TRY(cubix_covariance_fits(fits, shown, result));
   CUBIX_TRY(parameters_write(fits, shown, result->par));
   if (result->ins->grid == CUBIX_TABLE) CUBIX_TRY(grid_write(fits, shown, result->ins));

@@ -32,6 +32,7 @@
 #include "dust/extinction.h"
 #include "histogram/axis.h"
 #include "observation/psf_sums.h"
+#include "output/bands.h"
 #include "output/output_covariance.h"
 #include "output/provenance_parts.h"
 #include "physics/constants.h"
@@ -335,6 +336,7 @@ int cubix_provenance_init(struct cubix_facts **out, const struct cubix_result *r
   dust_facts(facts, result->par);
   scene_facts(facts, result->par, result->scene, result->frame);
   instrument_facts(facts, result->ins);
+  cubix_bands_facts(facts, result->band_psf);
   engine_facts(facts, result);
   cubix_line_facts(facts, result);
   noise_facts(facts, result->noise);
