@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cube/cube.h"
+#include "fit/objective.h"
 #include "fit/unknowns.h"
 #include "mpi/comm/comm.h"
 #include "mpi/fit/fit_parts.h"
@@ -31,8 +32,8 @@ enum { MOST = 12 };                             /* numbers of a star, at least a
 static size_t at(int i, int j) { return (size_t)(i * (i + 1) / 2 + j); }
 static size_t packed(int p) { return (size_t)(p * (p + 1) / 2); }
 
-/* W^(1/2) s for one probe, into cube_bar.  The signs belong to voxels, whoever holds them. */
-static void probe_voxels(struct cubix_cube *to, const struct cubix_cube *weight, int probe, int seed)
+/* s for one probe.  The signs belong to voxels, whoever holds them. */
+static void probe_voxels(struct cubix_cube *to, int probe, int seed)
 {
   const uint32_t key[2] = { (uint32_t)seed, 0x50524f42u };
   const size_t n_spaxel = (size_t)to->n_x * (size_t)to->n_y;
@@ -44,7 +45,7 @@ static void probe_voxels(struct cubix_cube *to, const struct cubix_cube *weight,
       uint32_t word[4];
       cubix_philox(word, counter, key);
       const size_t v = s * (size_t)to->n_lambda + (size_t)k;
-      to->flux[v] = (cubix_real)((word[0] >> (channel % 32) & 1 ? 1 : -1) * sqrt((double)weight->flux[v]));
+      to->flux[v] = word[0] >> (channel % 32) & 1 ? 1 : -1;
     }
 }
 
@@ -77,7 +78,8 @@ int cubix_fit_blocks_find(struct cubix_fit_blocks *blocks, struct cubix_fit *fit
   CUBIX_MPI_ALLOC(a, u->n);
   blocks->n_probe = n_probe;
   for (int probe = 0; probe < n_probe; probe++) {
-    probe_voxels(&fit->cube_bar, weight, probe, fit->par->Seed);
+    probe_voxels(&fit->cube_bar, probe, fit->par->Seed);
+    CUBIX_TRY(cubix_mpi_agree(cubix_objective_root(fit->obs, weight, &fit->cube_bar)));
     memset(a, 0, u->n * sizeof *a);
     cubix_fit_clear_bars(fit);
     CUBIX_TRY(cubix_mpi_chain_vjp(fit->chain, &fit->cube_bar, &fit->bar));

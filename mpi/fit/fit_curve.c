@@ -55,6 +55,20 @@ void cubix_fit_joint_free(struct cubix_fit_joint *joint)
   *joint = (struct cubix_fit_joint) { 0 };
 }
 
+/* bar = J^T W J dot where W is no diagonal. */
+static int range_product(struct cubix_fit *fit)
+{
+  int status = CUBIX_OK;
+  const struct cubix_cube *cube_dot;
+  CUBIX_TRY(cubix_mpi_chain_jvp(fit->chain, &fit->curve.dot, &cube_dot));
+  memcpy(fit->cube_bar.flux, cube_dot->flux,
+         (size_t)cube_dot->n_x * (size_t)cube_dot->n_y * (size_t)cube_dot->n_lambda * sizeof *cube_dot->flux);
+  CUBIX_TRY(cubix_mpi_agree(cubix_objective_weigh(fit->obs, &fit->curve.weight, &fit->cube_bar)));
+  CUBIX_TRY(cubix_mpi_chain_vjp(fit->chain, &fit->cube_bar, &fit->bar));
+done:
+  return status;
+}
+
 /* hp = H p at the curve's x, where the chain is. */
 static int multiply(struct cubix_fit *fit, const double *p, double *hp)
 {
@@ -63,7 +77,8 @@ static int multiply(struct cubix_fit *fit, const double *p, double *hp)
   cubix_unknowns_apply_jvp(fit->unknowns, curve->x, p, &curve->dot);
   memset(hp, 0, fit->unknowns->n * sizeof *hp);
   cubix_fit_clear_bars(fit);
-  CUBIX_TRY(cubix_mpi_chain_gnvp(fit->chain, &curve->weight, &curve->dot, &fit->bar));
+  if (fit->obs->range) CUBIX_TRY(range_product(fit));
+  else CUBIX_TRY(cubix_mpi_chain_gnvp(fit->chain, &curve->weight, &curve->dot, &fit->bar));
   cubix_unknowns_apply_vjp(fit->unknowns, curve->x, &fit->bar, hp);
 done:
   return status;

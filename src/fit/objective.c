@@ -4,7 +4,8 @@
  * in 10^FluxUnit erg/s/cm2/AA:
  *
  *   chi2     sum w (d - m)^2, not half of it: divided by the number of voxels it is the reduced
- *            chi2.        bar = 2 w (m - d)    W = 2 w
+ *            chi2.        bar = 2 w (m - d)    W = 2 w.  Of spectra that were found from a cube: with P, see
+ *            chi2_in_range.
  *
  *   poisson  2 sum g (m - d + d ln(d/m)), the deviance of counts (Cash 1979, ApJ 228, 939), g being
  *   counts per unit of flux in a channel.  A detector's
@@ -35,9 +36,11 @@
 #include "fit/objective.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "fit/range.h"
 
 enum { LANES = 8 };
 static const double count_floor = 1e-3, dark = 1e-30;
@@ -77,6 +80,32 @@ static double chi2_row(const struct row *r)
     for (int l = 0; r->bar && l < n; l++) r->bar[k0 + l] = (cubix_real)(2. * pull[l]);
   }
   return add_lanes(part);
+}
+
+/* Of spectra that were found from a cube, which may not tell all of them: with z = w^(1/2) (m - d) the terms are those
+ * of z P z, and bar = 2 w^(1/2) P z.
+ * @param term [spaxels] */
+static int chi2_in_range(double *term, const struct cubix_observed *obs, const struct cubix_cube *cube,
+                         struct cubix_cube *bar)
+{
+  int status = CUBIX_OK;
+  const size_t n = (size_t)cube->n_lambda, size = (size_t)cube->n_x * (size_t)cube->n_y * n;
+  double *z = NULL, *p = NULL;
+  CUBIX_ALLOC(z, size);
+  CUBIX_ALLOC(p, size);
+  for (size_t i = 0; i < size; i++)
+    z[i] = p[i] = sqrt((double)obs->weight[i]) * ((double)cube->flux[i] - (double)obs->data[i]);
+  CUBIX_TRY(cubix_range_project(obs->range, p));
+  for (size_t i = 0; bar && i < size; i++) bar->flux[i] = (cubix_real)(2. * sqrt((double)obs->weight[i]) * p[i]);
+  for (size_t s = 0; n && s < size / n; s++) {
+    double part[LANES] = { 0. };
+    for (size_t k = 0; k < n; k++) part[k % LANES] += z[s * n + k] * p[s * n + k];
+    term[s] = add_lanes(part);
+  }
+done:
+  free(z);
+  free(p);
+  return status;
 }
 
 /* ---- poisson --------------------------------------------------------------------------------- */
@@ -217,15 +246,17 @@ int cubix_objective(double *value, const struct cubix_params *par, const struct 
                     const struct cubix_cube *cube, struct cubix_cube *cube_bar,
                     const struct cubix_collective *collective)
 {
-  int status = CUBIX_OK, matches = fits(obs, cube, cube_bar);
+  int status = CUBIX_OK, failed = CUBIX_OK;
+  const int matches = fits(obs, cube, cube_bar);
   const enum cubix_Likelihood kind = par->Likelihood;
   const size_t n = spaxels(cube);
   double *term = obs->sum, total[3] = { 0. };      /* cosine: a spaxel's term replaces the first of its products */
   const size_t stride = kind == CUBIX_Likelihood_cosine ? N_PRODUCT : 1;
   if (kind == CUBIX_Likelihood_cosine) CUBIX_TRY(products(obs, cube, matches, collective));
+  if (matches && obs->range) failed = chi2_in_range(term, obs, cube, cube_bar);
   if (matches) {
 #pragma omp parallel for schedule(static)
-    for (size_t s = 0; s < n; s++) {
+    for (size_t s = 0; s < (obs->range ? 0 : n); s++) {
       const struct row r = row_of(obs, cube, cube_bar, s);
       term[stride * s] = kind == CUBIX_Likelihood_chi2      ? chi2_row(&r)
                          : kind == CUBIX_Likelihood_poisson ? poisson_row(&r)
@@ -234,6 +265,7 @@ int cubix_objective(double *value, const struct cubix_params *par, const struct 
     for (size_t s = 0; s < n; s++) total[0] += term[stride * s];
   }
   if (kind != CUBIX_Likelihood_cosine) CUBIX_TRY(share(total, 1, matches, kind, obs, collective));
+  CUBIX_TRY(failed);
   CUBIX_CHECK(isfinite(total[0]), CUBIX_EFAIL,
               "the objective (Likelihood %s) is not finite: there is a voxel in the model that is not",
               cubix_Likelihood_word[par->Likelihood]);
@@ -266,4 +298,30 @@ int cubix_objective_curvature(struct cubix_cube *weight, const struct cubix_para
   }
 done:
   return status;
+}
+
+/* cube = weight^(1/2) P cube, or weight^(1/2) P weight^(1/2) cube */
+static int weigh(const struct cubix_observed *obs, const struct cubix_cube *weight, int before, struct cubix_cube *cube)
+{
+  int status = CUBIX_OK;
+  const size_t size = spaxels(cube) * (size_t)cube->n_lambda;
+  double *z = NULL;
+  CUBIX_ALLOC(z, size);
+  for (size_t i = 0; i < size; i++)
+    z[i] = (double)cube->flux[i] * (before ? sqrt((double)weight->flux[i]) : 1.);
+  CUBIX_TRY(cubix_range_project(obs->range, z));
+  for (size_t i = 0; i < size; i++) cube->flux[i] = (cubix_real)(sqrt((double)weight->flux[i]) * z[i]);
+done:
+  free(z);
+  return status;
+}
+
+int cubix_objective_weigh(const struct cubix_observed *obs, const struct cubix_cube *weight, struct cubix_cube *cube)
+{
+  return weigh(obs, weight, 1, cube);
+}
+
+int cubix_objective_root(const struct cubix_observed *obs, const struct cubix_cube *weight, struct cubix_cube *cube)
+{
+  return weigh(obs, weight, 0, cube);
 }

@@ -36,6 +36,13 @@ int cubix_objective_curvature(struct cubix_cube *weight, const struct cubix_para
                               const struct cubix_observed *obs, const struct cubix_cube *cube,
                               const struct cubix_collective *collective);
 
+/** cube = W cube for the diagonal W of cubix_objective_curvature; of spectra that were found from a cube W is
+ * D^1/2 P D^1/2, with that diagonal D (range.h).  And cube = W^1/2 cube (then D^1/2 P).  Local.
+ *  @param[in,out] cube only the flux
+ *  Errors: those of cubix_range_project. */
+int cubix_objective_weigh(const struct cubix_observed *obs, const struct cubix_cube *weight, struct cubix_cube *cube);
+int cubix_objective_root(const struct cubix_observed *obs, const struct cubix_cube *weight, struct cubix_cube *cube);
+
 #ifdef __cplusplus
 }
 #endif

@@ -27,6 +27,7 @@
 #include "cube/plane_names.h"
 #include "fit/objective.h"
 #include "fit/observed_parts.h"
+#include "fit/range.h"
 
 enum { BLOCK = 16 };                        /* channels read at a time */
 static const double channel_tolerance = 0.05, pixel_tolerance = 0.02;
@@ -61,6 +62,7 @@ void cubix_observed_free(struct cubix_observed *obs)
   free(obs->weight);
   free(obs->gain);
   free(obs->sum);
+  cubix_range_free(obs->range);
   free(obs);
 }
 

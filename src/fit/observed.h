@@ -14,11 +14,13 @@
 extern "C" {
 #endif
 
+struct cubix_range;
 struct cubix_observed {
   char file[1024];                /* for messages */
   int n_x, n_y;                   /* the field, no margin; column 0 is the most eastern */
   int lambda_first, n_lambda;     /* the channels that this rank holds */
   int of_fibres;                  /* 1: spectra of a bundle's fibres, as a cube of [1][n_spectrum] spaxels */
+  struct cubix_range *range;      /* of spectra out of a cube: what of them it tells (range.h); NULL: everything */
   int has_variance;               /* 0: weights are 0 and 1 only */
   cubix_real *data;               /* [n_y][n_x][n_lambda], 10^FluxUnit erg/s/cm2/AA; 0 where masked */
   cubix_real *weight;             /* the same shape: 1/variance; 0 where masked */

@@ -9,6 +9,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/infile.h"
@@ -17,6 +19,7 @@
 #include "fit/leaves.h"
 #include "fit/objective.h"
 #include "fit/observed.h"
+#include "fit/unbuild.h"
 #include "instrument/instrument.h"
 #include "mpi/comm/blocks.h"
 #include "mpi/comm/comm.h"
@@ -95,19 +98,59 @@ done:
   return status;
 }
 
+/* Whether a cube is taken back to the spectra of its fibres. */
+static int wants_back(const struct cubix_params *par, const struct cubix_observed *obs)
+{
+  return par->SpaxelNoise == CUBIX_SpaxelNoise_fibres && !obs->of_fibres;
+}
+
 /* And whether it fits the field; what it holds is what the chain is asked for. */
 static int header(const struct cubix_params *par, const struct cubix_instrument *ins, struct cubix_chain *chain)
 {
   int status = CUBIX_OK;
   struct cubix_observed *obs = NULL;
   CUBIX_TRY(cubix_observed_read(&obs, par->ObservedFile, ins, par, 0, 0));
-  if (obs->of_fibres) CUBIX_TRY(cubix_mpi_chain_of_fibres(chain));
+  const int back = wants_back(par, obs);
+  CUBIX_CHECK(!back || ins->bundle, CUBIX_EUSAGE,
+              "SpaxelNoise = fibres (%s) is of cubes that are rebuilt from fibres: set Sampling fibres",
+              cubix_params_origin(par, "SpaxelNoise"));
+  CUBIX_CHECK(!back || par->Likelihood == CUBIX_Likelihood_chi2, CUBIX_EUSAGE,
+              "SpaxelNoise = fibres (%s) needs Likelihood chi2, not %s: the others know no covariance",
+              cubix_params_origin(par, "SpaxelNoise"), cubix_Likelihood_word[par->Likelihood]);
+  if (obs->of_fibres || back) CUBIX_TRY(cubix_mpi_chain_of_fibres(chain));
   cubix_log(CUBIX_LOG_INFO, "compare: %s holds %s", par->ObservedFile,
-            obs->of_fibres    ? "spectra of fibres: the model's are compared, before a cube is rebuilt from them"
-            : ins->bundle     ? "a cube: it is compared with the one rebuilt from the fibres"
-                              : "a cube");
+            obs->of_fibres ? "spectra of fibres: the model's are compared, before a cube is rebuilt from them"
+            : back         ? "a cube: the spectra that it was rebuilt from are compared"
+            : ins->bundle  ? "a cube: it is compared with the one rebuilt from the fibres"
+                           : "a cube");
 done:
   cubix_observed_free(obs);
+  return status;
+}
+
+/* STEM-rss.fits beside STEM.fits, where every rank can read it. */
+static int beside(char path[CUBIX_OUTPUT_PATH], const char *cube)
+{
+  const size_t n = strlen(cube);
+  const int is_fits = n > 5 && !strcmp(cube + n - 5, ".fits") && n + 4 < CUBIX_OUTPUT_PATH;
+  if (is_fits) snprintf(path, CUBIX_OUTPUT_PATH, "%.*s-rss.fits", (int)(n - 5), cube);
+  return cubix_mpi_min(is_fits && !access(path, R_OK)) > 0;
+}
+
+/* From a cube to the spectra of its fibres. */
+static int take_back(struct cubix_observed **obs, const struct cubix_params *par, const struct cubix_result *result)
+{
+  int status = CUBIX_OK;
+  char path[CUBIX_OUTPUT_PATH];
+  struct cubix_observed *spectra, *noise = NULL;
+  if (beside(path, par->ObservedFile))
+    CUBIX_TRY(cubix_mpi_agree(cubix_observed_read(&noise, path, result->ins, par, (*obs)->lambda_first,
+                                                  (*obs)->n_lambda)));
+  CUBIX_TRY(cubix_unbuild(&spectra, *obs, noise, result->fibres, &cubix_mpi_collective));
+  cubix_observed_free(*obs);
+  *obs = spectra;
+done:
+  cubix_observed_free(noise);
   return status;
 }
 
@@ -142,6 +185,7 @@ int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_sta
   CUBIX_STAGE(stages, "observed",
               cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda));
   cubix_observed_mask_channels(obs, result.templates->covered);
+  if (wants_back(par, obs)) CUBIX_STAGE(stages, "unbuild", take_back(&obs, par, &result));
   if (fit) {
     CUBIX_STAGE(stages, "fit",      cubix_mpi_fit(chain, par, obs, active, &end));
     cubix_mpi_chain_result(&result, chain);

@@ -59,10 +59,10 @@ def test_products_on_ranks(bench, how):
         check_products(told, 1e-5)
 
 
-def derive(bench, mode, ranks=1, status=0, **parameters):
+def derive(bench, mode, ranks=1, status=0, program="cubix", **parameters):
     wanted = {**VIEW, "Mode": mode, "ObservedFile": bench.path("seen.fits"), "OutputFile": bench.path("out.fits"),
               **parameters}
-    done = run("cubix", [bench.parameters(**wanted)], ranks, cwd=bench.folder)
+    done = run(program, [bench.parameters(**wanted)], ranks, cwd=bench.folder)
     assert done.status == status, done.out[-2000:] + done.err[-3000:]
     return done
 
