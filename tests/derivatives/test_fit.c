@@ -176,8 +176,7 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
   return CUBIX_OK;
 }
 
-int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *weight, const struct cubix_leaves *dot,
-                         struct cubix_leaves *bar)
+int cubix_mpi_chain_jvp(struct cubix_chain *chain, const struct cubix_leaves *dot, const struct cubix_cube **cube_dot)
 {
   double whole[N_SPAXEL * N_LAMBDA] = { 0 }, by[N_BY];
   const double scale = dot->value[CUBIX_LEAF_FluxScale] ? dot->value[CUBIX_LEAF_FluxScale][0] : 0,
@@ -193,8 +192,20 @@ int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *wei
       whole[spaxel_of(chain, i) * N_LAMBDA + (size_t)k] += change;
     }
   add_up(&chain->cube_dot, whole);
+  *cube_dot = &chain->cube_dot;
+  return CUBIX_OK;
+}
+
+int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *weight, const struct cubix_leaves *dot,
+                         struct cubix_leaves *bar)
+{
+  int status = CUBIX_OK;
+  const struct cubix_cube *cube_dot;
+  CUBIX_TRY(cubix_mpi_chain_jvp(chain, dot, &cube_dot));
   for (int v = 0; v < N_SPAXEL * weight->n_lambda; v++) chain->cube_dot.flux[v] *= weight->flux[v];
-  return cubix_mpi_chain_vjp(chain, &chain->cube_dot, bar);
+  CUBIX_TRY(cubix_mpi_chain_vjp(chain, cube_dot, bar));
+done:
+  return status;
 }
 
 /* ---- the tests' ends ------------------------------------------------------------------------- */
