@@ -2,8 +2,8 @@
  * before a cube is rebuilt from them.
  *
  * Read are the files that CUBIX writes (STEM-rss.fits) and those of MaNGA's pipeline: image extensions
- * FLUX, IVAR and MASK, [n_spectrum][n_lambda], WAVE [n_lambda], XPOS and YPOS, [n_spectrum] or
- * [n_spectrum][n_lambda], of which the middle channel counts.  Nothing is resampled or sorted: channels
+ * FLUX, IVAR and MASK, [n_spectrum][n_lambda], WAVE [n_lambda], XPOS and YPOS, [n_spectrum] or with
+ * refraction [n_spectrum][n_lambda].  Nothing is resampled or sorted: channels
  * and fibres must be the instrument's.  A sample counts with the weight IVAR where that is above 0, MASK
  * is 0, FLUX is finite, and the channel lies in no gap. */
 #include <float.h>
@@ -16,7 +16,7 @@
 #include "fit/observed.h"
 #include "fit/observed_parts.h"
 
-enum { BLOCK = 64 };                        /* spectra read at a time */
+enum { BLOCK = 64, LOOKS = 64 };            /* spectra read at a time; channels in which places are looked at */
 static const double channel_tolerance = 0.05, place_tolerance = 0.1;
 
 struct spectra {
@@ -46,42 +46,47 @@ done:
   return status;
 }
 
-/* An image of n numbers, or one with n of them in each channel, of which the middle one is taken. */
-static int vector_read(const struct spectra *s, const char *plane, int n, double *out)
+/* An image of n numbers, or where that may be, of one in every channel.
+ * @param[out] out [n], or if by_channel [n][n_lambda] */
+static int vector_read(const struct spectra *s, const char *plane, int n, int by_channel, double *out)
 {
   int status = CUBIX_OK, n_axis;
   long long side[3];
-  double *all = NULL;
   CUBIX_TRY(cubix_observed_file_shape(s->file, plane, &n_axis, side));
-  const int each = n_axis == 2 && side[0] == s->n_lambda && side[1] == n;
+  const int each = by_channel && n_axis == 2 && side[0] == s->n_lambda && side[1] == n;
   CUBIX_CHECK((n_axis == 1 && side[0] == n) || each, CUBIX_EINPUT,
               "ObservedFile %s: spectra of fibres need an extension %s of %d numbers%s", s->path, plane, n,
               n_axis ? ", not another shape" : "");
   const long long whole[3] = { side[0], each ? side[1] : 1, 1 };
-  CUBIX_ALLOC(all, whole[0] * whole[1]);
-  CUBIX_TRY(cubix_observed_file_read(s->file, plane, whole, 0, 1, all));
-  for (int i = 0; i < n; i++) out[i] = each ? all[(size_t)i * (size_t)side[0] + (size_t)side[0] / 2] : all[i];
+  CUBIX_TRY(cubix_observed_file_read(s->file, plane, whole, 0, 1, out));
+  for (int i = n; i-- && by_channel && !each;)
+    for (int k = s->n_lambda; k--;) out[(size_t)i * (size_t)s->n_lambda + (size_t)k] = out[i];
 done:
-  free(all);
   return status;
 }
 
+/* Where the cores are, at some of the wavelengths. */
 static int places_check(const struct spectra *s, const struct cubix_instrument *ins)
 {
   int status = CUBIX_OK;
+  const int step = s->n_lambda / LOOKS + 1;
+  const double far = place_tolerance * ins->bundle->core;
   double *x = NULL, *y = NULL;
-  CUBIX_ALLOC(x, s->n);
-  CUBIX_ALLOC(y, s->n);
-  CUBIX_TRY(vector_read(s, "XPOS", s->n, x));
-  CUBIX_TRY(vector_read(s, "YPOS", s->n, y));
-  for (int i = 0; i < s->n; i++) {
-    double east, north;
-    cubix_bundle_place(ins->bundle, cubix_bundle_group(ins->bundle, s->n_lambda / 2), i, &east, &north);
-    CUBIX_CHECK(hypot(x[i] - east, y[i] - north) <= place_tolerance * ins->bundle->core, CUBIX_EINPUT,
-                "ObservedFile %s: spectrum %d is of a core at %.3f %.3f arcsec (XPOS, YPOS), that of %s at %.3f %.3f; "
-                "they may be %g arcsec apart: give the places by FibreFile and DitherFile",
-                s->path, i, x[i], y[i], ins->name, east, north, place_tolerance * ins->bundle->core);
-  }
+  CUBIX_ALLOC(x, (size_t)s->n * (size_t)s->n_lambda);
+  CUBIX_ALLOC(y, (size_t)s->n * (size_t)s->n_lambda);
+  CUBIX_TRY(vector_read(s, "XPOS", s->n, 1, x));
+  CUBIX_TRY(vector_read(s, "YPOS", s->n, 1, y));
+  for (int i = 0; i < s->n; i++)
+    for (int k = s->n_lambda - 1; k >= 0; k -= step) {
+      const size_t at = (size_t)i * (size_t)s->n_lambda + (size_t)k;
+      double east, north;
+      cubix_bundle_place(ins->bundle, cubix_bundle_group(ins->bundle, k), i, &east, &north);
+      CUBIX_CHECK(hypot(x[at] - east, y[at] - north) <= far, CUBIX_EINPUT,
+                  "ObservedFile %s: in channel %d spectrum %d is of a core at %.3f %.3f arcsec (XPOS, YPOS), that of "
+                  "%s at %.3f %.3f; they may be %g arcsec apart: give the places by FibreFile and DitherFile, and "
+                  "refraction by Airmass and ParallacticAngle or AirmassFile",
+                  s->path, k + 1, i, x[at], y[at], ins->name, east, north, far);
+    }
 done:
   free(x);
   free(y);
@@ -93,7 +98,7 @@ static int wavelengths_check(const struct spectra *s, const struct cubix_instrum
   int status = CUBIX_OK;
   double *lambda = NULL;
   CUBIX_ALLOC(lambda, s->n_lambda);
-  CUBIX_TRY(vector_read(s, "WAVE", s->n_lambda, lambda));
+  CUBIX_TRY(vector_read(s, "WAVE", s->n_lambda, 0, lambda));
   for (int k = 0; k < s->n_lambda; k++) {
     const double here = cubix_instrument_lambda(ins, k), off = fabs(lambda[k] - here) / cubix_instrument_width(ins, k);
     CUBIX_CHECK(off <= channel_tolerance, CUBIX_EINPUT,

@@ -62,7 +62,7 @@ def test_what_counts(seen):
         hdus["FLUX"].header["BUNIT"] = "1E-17 erg/s/cm^2/Ang/fiber"
         del hdus["IVAR"].header["BUNIT"]
         for name in ("XPOS", "YPOS"):                        # as light of other wavelengths falls elsewhere
-            hdus[name].data = hdus[name].data[:, None] + 0.3 * np.linspace(-1, 1, N_L + 1)[None, :N_L]
+            hdus[name].data = hdus[name].data[:, None] + 0.05 * np.linspace(-1, 1, N_L)[None, :]
         hdus["IVAR"].data[2, 5], hdus["IVAR"].data[2, 6] = 0, -1
         hdus["FLUX"].data[3, 7] = np.nan
         hdus["MASK"].data[4, 8] = 1024
@@ -93,7 +93,12 @@ def unit(hdus):
     hdus["FLUX"].header["BUNIT"] = "mJy"
 
 
+def refracted(hdus):
+    hdus["YPOS"].data = hdus["YPOS"].data[:, None] + np.linspace(0.2, -0.2, N_L)[None, :]
+
+
 @pytest.mark.parametrize("change, words", [(move("XPOS", 0.2), ("spectrum 0", "XPOS, YPOS", "FibreFile")),
+                                           (refracted, ("in channel 80 spectrum 0", "XPOS, YPOS", "Airmass")),
                                            (move("WAVE", 0.1), ("channel 1 lies at 5000.100", "LambdaMin")),
                                            (no_variance, ("no IVAR above 0", "cosine")),
                                            (fewer, ("FLUX has 20 spectra", "7 fibres in 3 dithers", "FibreFile")),
@@ -147,6 +152,25 @@ def test_any_ranks(seen, how):
         assert within(value, first[0], rtol=1e-6)
         for name, (_, bar) in got.items():
             assert within(bar, first[1][name][1], rtol=1e-4), (name, ranks)
+
+
+def test_refraction(bench):
+    """Places of every channel: those of the same airmass fit, others do not; a fit of the spectra finds the truth."""
+    air = dict(Airmass=1.8, ParallacticAngle=35)
+    setup(bench, lam=(4800.0, 6300.0, 30.0))
+    bench.cube(**VIEW, **SNR, **air, OutputFile=bench.path("seen.fits"))
+    assert read_cube(bench.path("seen-rss.fits"))["XPOS"].shape == (N_F, 51)
+    assert read(bench, "seen-rss.fits", **air)[0].shape == (N_F, 51)
+    message = read(bench, "seen-rss.fits", status=3)
+    assert "XPOS, YPOS" in message and "Airmass" in message
+    for file, noise in (("seen-rss.fits", "independent"), ("seen.fits", "fibres")):
+        derive(bench, "fit", 2, ObservedFile=bench.path(file), SpaxelNoise=noise, Parameters="PointingX,PsfFwhm",
+               PointingX=0.1, PsfFwhm=1.0, **air)
+        for name, true in (("PointingX", 0.0), ("PsfFwhm", 0.9)):
+            value, error = rows(bench.path("out-fit.txt"))[name]
+            assert 0 < error < 0.02 and abs(value - true) < 4 * error, (file, name)
+        line = next(l for l in bench.path("out-fit.txt").read_text().splitlines() if l.startswith("# per_degree"))
+        assert abs(float(line.split()[2]) - 1) < 4 * math.sqrt(2 / (N_F * 51)), file
 
 
 @pytest.mark.parametrize("ranks", [1, 3])
