@@ -19,7 +19,6 @@
 #include "batch/stack.h"
 #include "batch/table.h"
 #include "batch/table_hdf5.h"
-#include "instrument/instrument.h"
 #include "mpi/batch/teams.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
@@ -27,6 +26,8 @@
 #include "mpi/pipeline/kept.h"
 #include "output/output.h"
 #include "program/batch_row.h"
+#include "program/batch_shape.h"
+#include "program/batch_sizes.h"
 #include "program/console.h"
 
 /* Of a row: the hash of its parameters, of those that templates depend on, of the name of its output, and of what
@@ -42,6 +43,9 @@ struct batch {
   struct known *known;            /* [n_row] */
   uint64_t *done;                 /* [n_row] 1: by an earlier run */
   size_t *order;                  /* [n_todo] rows that are left */
+  size_t first, n;                /* of these, those that teams of one size make */
+  int64_t tally[CUBIX_N_TALLY];   /* of teams that have ended */
+  const char *folder;             /* of the journal */
   int32_t *group;                 /* [n_row] of a stack */
   int n_group;
   struct cubix_stack *stack;      /* NULL: rows have files of their own */
@@ -55,27 +59,6 @@ struct batch {
 
 /* ---- which rows ------------------------------------------------------------------------------ */
 
-/* What makes cubes one array: instrument, channels, size, unit, and which arrays there are. */
-static int know_shape(uint64_t shape[2], const struct cubix_params *par)
-{
-  int status = CUBIX_OK;
-  struct cubix_instrument *ins = NULL;
-  struct { char name[64]; int n[3], unit, flag[6]; double losvd[2]; uint64_t edges[2]; } all;
-  memset(&all, 0, sizeof all);
-  CUBIX_TRY(cubix_instrument_read(&ins, par));
-  snprintf(all.name, sizeof all.name, "%s", ins->name);
-  memcpy(all.n, (int[3]){ ins->n_lambda, ins->n_y, ins->n_x }, sizeof all.n);
-  all.unit = ins->flux_unit;
-  memcpy(all.flag, (int[6]){ par->Noise != CUBIX_Noise_none, par->KeepNoiseFree, par->TruthMaps,
-                             par->Dust != CUBIX_Dust_none, (int)par->Lines, par->Losvd > 0 }, sizeof all.flag);
-  memcpy(all.losvd, (double[2]){ par->Losvd, par->LosvdMax }, sizeof all.losvd);
-  cubix_hash(ins->edge, ((size_t)ins->n_lambda + 1) * sizeof *ins->edge, all.edges);
-  cubix_hash(&all, sizeof all, shape);
-done:
-  cubix_instrument_free(ins);
-  return status;
-}
-
 static int know_row(struct batch *b, size_t row)
 {
   int status = CUBIX_OK;
@@ -87,7 +70,7 @@ static int know_row(struct batch *b, size_t row)
   CUBIX_TRY(cubix_params_hash(known->key, par, NULL));
   CUBIX_TRY(cubix_mpi_kept_key(known->kind, par));
   cubix_hash(output, strlen(output), known->output);
-  if (b->opt->stack) CUBIX_TRY(know_shape(known->shape, par));
+  if (b->opt->stack) CUBIX_TRY(cubix_batch_shape(known->shape, par));
 done:
   cubix_params_free(par);
   return status;
@@ -326,17 +309,17 @@ done:
  * is made for that, and thrown away.  What fails here fails again when its turn comes. */
 static void prepare_kinds(struct batch *b, int n_team)
 {
-  const size_t many = 4 * (size_t)n_team;
-  for (size_t i = 0, n; i < b->n_todo && n_team > 1; i += n) {
+  const size_t many = 4 * (size_t)n_team, *order = b->order + b->first;
+  for (size_t i = 0, n; i < b->n && n_team > 1; i += n) {
     struct cubix_params *par = NULL;
     struct cubix_warnings warnings;
-    const struct known *first = &b->known[b->order[i]];
-    for (n = 1; i + n < b->n_todo && !memcmp(first->kind, b->known[b->order[i + n]].kind, sizeof first->kind);) n++;
+    const struct known *first = &b->known[order[i]];
+    for (n = 1; i + n < b->n && !memcmp(first->kind, b->known[order[i + n]].kind, sizeof first->kind);) n++;
     if (n < many) continue;
-    const int failed = cubix_mpi_agree(cubix_rows_params(&par, b->rows, b->order[i]));
+    const int failed = cubix_mpi_agree(cubix_rows_params(&par, b->rows, order[i]));
     cubix_console_mute(1);
     if (!failed && strcmp(par->TemplateCache, "none"))
-      (void)cubix_batch_row(par, &b->kept, &(struct cubix_batch_sink){ CUBIX_TO_NOTHING, NULL, b->order[i], NULL, 0 },
+      (void)cubix_batch_row(par, &b->kept, &(struct cubix_batch_sink){ CUBIX_TO_NOTHING, NULL, order[i], NULL, 0 },
                             &warnings);
     cubix_console_mute(0);
     cubix_error_clear();
@@ -423,8 +406,9 @@ static void tell_progress(struct batch *b, double every)
   const double now = cubix_log_clock(), took = now - b->began;
   char left[32];
   if (now - b->said < every) return;
-  const double done = (double)cubix_mpi_teams_count(&b->teams, CUBIX_TALLY_DONE, 0),
-               failed = (double)cubix_mpi_teams_count(&b->teams, CUBIX_TALLY_FAILED, 0);
+  const double done = (double)(b->tally[CUBIX_TALLY_DONE] + cubix_mpi_teams_count(&b->teams, CUBIX_TALLY_DONE, 0)),
+               failed = (double)(b->tally[CUBIX_TALLY_FAILED] +
+                                 cubix_mpi_teams_count(&b->teams, CUBIX_TALLY_FAILED, 0));
   if (!(done + failed > 0)) return;
   say_time(left, took / (done + failed) * ((double)b->n_todo - done - failed));
   cubix_log(CUBIX_LOG_INFO, "%.0f of %zu rows (%.0f failed), %.3g a second, about %s left", done + failed, b->n_todo,
@@ -435,12 +419,12 @@ static void tell_progress(struct batch *b, double every)
 static int run_rows(struct batch *b, int first)
 {
   int status = CUBIX_OK;
-  const int64_t n = (int64_t)b->n_todo;
+  const int64_t n = (int64_t)b->n;
   for (;;) {
     if (cubix_console_noted()) cubix_mpi_teams_stop(&b->teams, n);
     const int64_t next = cubix_mpi_teams_next(&b->teams);
     if (next >= n) break;
-    status = run_row(b, b->order[next]);
+    status = run_row(b, b->order[b->first + (size_t)next]);
     if (first) tell_progress(b, 10);
     if (!status) continue;
     cubix_mpi_teams_stop(&b->teams, n);
@@ -449,36 +433,54 @@ static int run_rows(struct batch *b, int first)
   return status;
 }
 
-int cubix_batch(struct cubix_batch_end *end, const struct cubix_batch_options *opt, const char *folder)
+/* Rows first .. first + n - 1 of those that are left, by teams of so many ranks. */
+static int run_teams(struct batch *b, int n_rank, size_t first, size_t n)
 {
   int status = CUBIX_OK, opened = 0;
+  const int root = cubix_mpi_rank() == 0;
+  b->first = first;
+  b->n = n;
+  CUBIX_TRY(cubix_mpi_teams_open(&b->teams, n_rank));
+  opened = 1;
+  cubix_log(CUBIX_LOG_INFO, "%zu rows, %zu done before; %d team(s) of %d rank(s); journal in %s", n,
+            b->n_row - b->n_todo, b->teams.n_team, b->teams.group.size, b->folder);
+  prepare_kinds(b, b->teams.n_team);
+  cubix_mpi_group_use(&b->teams.group);
+  status = run_rows(b, root);
+  cubix_mpi_group_use(NULL);
+  cubix_mpi_wait();
+  CUBIX_TRY(cubix_mpi_agree(status));
+  if (root) tell_progress(b, 0);
+  for (int i = 0; root && i < CUBIX_N_TALLY; i++)
+    b->tally[i] += cubix_mpi_teams_count(&b->teams, (enum cubix_tally)i, 0);
+done:
+  cubix_mpi_kept_free(&b->kept);
+  if (opened) cubix_mpi_teams_close(&b->teams);
+  return status;
+}
+
+int cubix_batch(struct cubix_batch_end *end, const struct cubix_batch_options *opt, const char *folder)
+{
+  int status = CUBIX_OK;
   const int rank = cubix_mpi_rank(), size = cubix_mpi_size();
-  struct batch b = { .opt = opt, .journal = { .file = -1 } };
+  const int n_rank = opt->team == CUBIX_TEAM_AUTO ? 1 : opt->team > 0 && opt->team < size ? opt->team : size;
+  size_t n_large = 0;
+  struct batch b = { .opt = opt, .folder = folder, .journal = { .file = -1 } };
   CUBIX_TRY(plan(&b, folder));
   CUBIX_TRY(cubix_mpi_agree(cubix_journal_open(&b.journal, folder, rank)));
   if (rank == 0) status = cubix_journal_begin(&b.journal, b.n_row, b.n_row - b.n_todo);
   CUBIX_TRY(cubix_mpi_agree(status));
-  CUBIX_TRY(cubix_mpi_teams_open(&b.teams, opt->team > 0 && opt->team < size ? opt->team : size));
-  opened = 1;
-  cubix_log(CUBIX_LOG_INFO, "%zu rows, %zu done before; %d team(s) of %d rank(s); journal in %s", b.n_row,
-            b.n_row - b.n_todo, b.teams.n_team, b.teams.group.size, folder);
+  if (opt->team == CUBIX_TEAM_AUTO) CUBIX_TRY(cubix_batch_large_first(b.order, b.n_todo, &n_large, b.rows));
   cubix_console_note_signals();
-  prepare_kinds(&b, b.teams.n_team);
   b.began = b.said = cubix_log_clock();
-  cubix_mpi_group_use(&b.teams.group);
-  status = run_rows(&b, rank == 0);
-  cubix_mpi_group_use(NULL);
-  cubix_mpi_wait();
-  CUBIX_TRY(cubix_mpi_agree(status));
-  *end = (struct cubix_batch_end){ .n_row = b.n_row, .n_before = b.n_row - b.n_todo, .signal = cubix_console_noted() };
-  if (rank == 0) {
-    tell_progress(&b, 0);
-    end->n_done = (size_t)cubix_mpi_teams_count(&b.teams, CUBIX_TALLY_DONE, 0);
-    end->n_failed = (size_t)cubix_mpi_teams_count(&b.teams, CUBIX_TALLY_FAILED, 0);
-  }
+  if (n_large) CUBIX_TRY(run_teams(&b, size, 0, n_large));
+  if (n_large < b.n_todo || !n_large) CUBIX_TRY(run_teams(&b, n_rank, n_large, b.n_todo - n_large));
+  *end = (struct cubix_batch_end){ .n_row = b.n_row,
+                                   .n_before = b.n_row - b.n_todo,
+                                   .n_done = (size_t)b.tally[CUBIX_TALLY_DONE],
+                                   .n_failed = (size_t)b.tally[CUBIX_TALLY_FAILED],
+                                   .signal = cubix_console_noted() };
 done:
-  cubix_mpi_kept_free(&b.kept);
-  if (opened) cubix_mpi_teams_close(&b.teams);
   cubix_journal_close(&b.journal);
   cubix_stack_close(b.stack);
   free(b.group);

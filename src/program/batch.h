@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+enum { CUBIX_TEAM_AUTO = -1 };
+
 struct cubix_batch_options {
   const char *table;              /* the table's file */
   const char *base;               /* parameter file; NULL: none */
@@ -11,7 +13,7 @@ struct cubix_batch_options {
   int n_override;
   const char *journal;            /* folder; NULL: beside the table */
   const char *stack;              /* one file for all cubes; NULL: files of their own */
-  int team;                       /* ranks of a team; 0: all in one */
+  int team;                       /* ranks of a team; 0: all in one; CUBIX_TEAM_AUTO: 1, but all for the largest rows */
   int quiet, verbose;
 };
 

@@ -31,7 +31,8 @@ static const char usage[] =
     "SIGTERM, SIGINT, SIGUSR1, SIGUSR2 and SIGXCPU let the rows at work end, and no other begin; a second one ends\n"
     "the program at once.\n"
     "\n"
-    "  --ranks-per-row N  ranks that work together on a row, or all (default: 1)\n"
+    "  --ranks-per-row N  ranks that work together on a row, or all (default: 1); auto: 1, but first all ranks\n"
+    "                     together make the rows that hold more than a rank's share of all stars\n"
     "  --stack FILE.hdf5  all cubes in one file, those of an instrument and size as one array (cubix.dataset in "
     "Python\n"
     "                     reads it); OutputFile is not needed then\n"
@@ -62,9 +63,10 @@ static int read_team(int *team, const char *text)
   int status = CUBIX_OK;
   char *end;
   const long n = strtol(text, &end, 10);
-  CUBIX_CHECK(!strcmp(text, "all") || (*text && !*end && n >= 1 && n <= 1000000), CUBIX_EUSAGE,
-              "--ranks-per-row %s must be a number from 1 on, or all", text);
-  *team = strcmp(text, "all") ? (int)n : 0;
+  const int all = !strcmp(text, "all"), by_size = !strcmp(text, "auto");
+  CUBIX_CHECK(all || by_size || (*text && !*end && n >= 1 && n <= 1000000), CUBIX_EUSAGE,
+              "--ranks-per-row %s must be a number from 1 on, all, or auto", text);
+  *team = all ? 0 : by_size ? CUBIX_TEAM_AUTO : (int)n;
 done:
   return status;
 }

@@ -292,3 +292,18 @@ def test_wrong_hdf5_tables(batch, columns, says):
     hdf5_datasets(batch.path("rows.hdf5"), columns)
     out = batch.run(batch.path("rows.hdf5"), ranks=2)
     assert out.status != 0 and says in out.err, out.err
+
+
+def test_ranks_by_the_stars_of_a_row(batch):
+    """One galaxy that is larger than the others together: both ranks make it first; cubes are those of single runs."""
+    small, large = batch.particles(galaxy(60), "small.hdf5"), batch.particles(galaxy(2000), "large.hdf5")
+    table = batch.table("InputFile,Seed\n" + "".join(f"{large if i == 3 else small},{i}\n" for i in range(1, 6)))
+    out = batch.run(table, "Engine=histogram", "Combine=histogram", ranks=2, options=["--ranks-per-row", "auto"])
+    assert out.status == 0, out.err
+    text = out.out + out.err
+    assert "1 rows, 0 done before; 1 team(s) of 2 rank(s)" in text and "4 rows, 0 done before; 2 team(s) of 1" in text
+    assert "5 rows: 5 made, 0 made before, 0 failed, 0 left" in text
+    for row, file, ranks in ((3, large, 2), (5, small, 1)):
+        same_as_cubix(batch, row, ranks, InputFile=file, Seed=row, Engine="histogram", Combine="histogram")
+    assert batch.run(batch.table("Seed\n1\n2\n3\n", "same.csv"), "OutputFile=same_{row}.fits", ranks=2,
+                     options=["--ranks-per-row", "auto"]).status == 0
