@@ -17,7 +17,9 @@ static void budget_sum(struct cubix_cube *cube)
 
 void cubix_mpi_light_sum(struct cubix_cube *cube)
 {
-  cubix_mpi_sum_doubles_to(0, cube->sums.map[CUBIX_MAP_LIGHT], cubix_sums_size(&cube->sums));
+  const size_t n = cubix_sums_size(&cube->sums);
+  cubix_mpi_sum_doubles_to(0, cube->sums.map[CUBIX_MAP_LIGHT], n);
+  if (cube->sums.map[CUBIX_MAP_L_AV]) cubix_mpi_sum_doubles_to(0, cube->sums.map[CUBIX_MAP_L_AV], n);
   budget_sum(cube);
 }
 

@@ -9,7 +9,8 @@
 extern "C" {
 #endif
 
-/** Add up the budgets on all ranks and the maps of light on rank 0, nothing else.  Collective. */
+/** Add up the budgets on all ranks and the maps of light, and of the dust in front of it, on rank 0, nothing else.
+ * Collective. */
 void cubix_mpi_light_sum(struct cubix_cube *cube);
 /** Add up maps and budgets on rank 0, and with Combine cube the cubes; every rank then holds the
  * channels that it owns.  Collective. */

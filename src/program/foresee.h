@@ -5,7 +5,8 @@
 #include "output/output.h"
 
 /** Log about what exposure the noise will need, or what S/N the exposure will give, from the light of the stars in the
- * spaxels and a flat spectrum; nothing without noise, or where dust, lines or fibres change the light.  Local (rank 0).
+ * spaxels and a flat spectrum, behind the mean dust in front of every spaxel; nothing without noise, and with fibres
+ * that it is not foreseen.  Local (rank 0).
  *  @param r  after cubix_mpi_pipeline_survey */
 int cubix_foresee_noise(const struct cubix_result *r);
 
