@@ -7,7 +7,7 @@
  * subhalo what none of the halos within it lists.  Where tasks of AHF wrote a file each (ahf_files.h) rows are counted
  * through, the first file names the columns, and each AHF_particles has its own count; they may lie one behind the
  * other in one file, too.  Without STEM.AHF_particles there is the place of a halo, and SelectRadius chooses stars.  Of
- * Tipsy snapshots identifiers are numbers of particles in an order of their own: there, too.
+ * Tipsy snapshots identifiers are numbers of particles (ahf_tipsy.h).
  *
  * Only the file's name states the redshift, to three digits: STEM is SNAPSHOT.z0.123. */
 #define _POSIX_C_SOURCE 200809L
@@ -21,6 +21,7 @@
 #include "base/infile.h"
 #include "base/log.h"
 #include "catalogue/ahf_files.h"
+#include "catalogue/ahf_tipsy.h"
 #include "catalogue/catalogue_parts.h"
 #include "catalogue/ids.h"
 #include "catalogue/keyset.h"
@@ -316,28 +317,27 @@ done:
   return status;
 }
 
-/* Of what a halo lists what no halo within it does. */
-static int add_members(const struct ahf *a, struct cubix_ids *ids, size_t which, struct members *m, int typed)
+/* Of what a halo lists what no halo within it does stays. */
+static int keep_own(const struct ahf *a, size_t which, struct members *m)
 {
   int status = CUBIX_OK;
   struct cubix_keyset inner = { 0 };
   struct list *own = &m->own;
   const size_t n = own->n;
-  size_t kept = 0;
   char word[64];
   CUBIX_TRY(cubix_keyset_init(&inner, m->inner.n));
   for (size_t i = 0; i < m->inner.n; i++) cubix_keyset_add(&inner, m->inner.id[i], 0);
+  own->n = 0;
   for (size_t i = 0; i < n; i++)
     if (!m->inner.n || cubix_keyset_find(&inner, own->id[i]) < 0) {
-      own->id[kept] = own->id[i];
-      own->type[kept++] = own->type[i];
+      own->id[own->n] = own->id[i];
+      own->type[own->n++] = own->type[i];
     }
-  CUBIX_TRY(cubix_ids_add(ids, which, own->id, typed ? own->type : NULL, kept));
   cubix_log(CUBIX_LOG_INFO,
             "%s is the halo with the ID %llu of %s: it lists %zu particles of all types, %zu of them in halos "
             "within it",
             cubix_group_word(word, sizeof word, a->seek->par, &a->seek->key[which]),
-            (unsigned long long)a->row[a->seek->key[which].index].id, a->files.halos, n, n - kept);
+            (unsigned long long)a->row[a->seek->key[which].index].id, a->files.halos, n, n - own->n);
 done:
   cubix_keyset_free(&inner);
   return status;
@@ -359,7 +359,10 @@ static int choose_listed(struct ahf *a)
   const size_t n = a->seek->n;
   CUBIX_ALLOC(members, n);
   CUBIX_TRY(read_particles(a, members, &typed));
-  for (size_t i = 0; i < n; i++) CUBIX_TRY(add_members(a, &ids, i, &members[i], typed));
+  for (size_t i = 0; i < n; i++) {
+    CUBIX_TRY(keep_own(a, i, &members[i]));
+    CUBIX_TRY(cubix_ids_add(&ids, i, members[i].own.id, typed ? members[i].own.type : NULL, members[i].own.n));
+  }
   CUBIX_TRY(cubix_ids_choose(a->seek, &ids));
 done:
   cubix_ids_free(&ids);
@@ -367,18 +370,46 @@ done:
   return status;
 }
 
+/* By numbers of a Tipsy snapshot.  @param[out] known 0: nothing tells what they mean */
+static int choose_numbered(int *known, struct ahf *a)
+{
+  int status = CUBIX_OK, typed = 1;
+  const struct cubix_seek *seek = a->seek;
+  struct members *members = NULL;
+  struct cubix_ahf_numbers numbers;
+  CUBIX_ALLOC(members, seek->n);
+  CUBIX_TRY(cubix_ahf_numbers_init(&numbers, seek->sim));
+  CUBIX_TRY(read_particles(a, members, &typed));
+  for (size_t i = 0; i < seek->n && typed; i++)
+    cubix_ahf_numbers_see(&numbers, members[i].own.id, members[i].own.type, members[i].own.n);
+  CUBIX_CHECK(numbers.possible[0] || numbers.possible[1], CUBIX_EINPUT,
+              "%s lists numbers of particles of other types than %s has there: they do not belong together",
+              a->files.particles, seek->sim->snapshot.file[0]);
+  *known = typed && cubix_ahf_numbers_known(&numbers);
+  for (size_t i = 0; i < seek->n && *known; i++) {
+    CUBIX_TRY(keep_own(a, i, &members[i]));
+    CUBIX_TRY(cubix_ahf_numbers_choose(&seek->choice[i], &numbers, seek->sim, members[i].own.id, members[i].own.type,
+                                       members[i].own.n));
+  }
+done:
+  members_free(members, seek->n);
+  return status;
+}
+
 /* ---- the whole -------------------------------------------------------------------------------- */
 
 /* Nobody says which particles belong to a halo: those about its centre. */
-static int choose_all(struct ahf *a, int tipsy)
+static int choose_all(struct ahf *a, int numbered)
 {
   int status = CUBIX_OK;
   const struct cubix_seek *seek = a->seek;
   CUBIX_CHECK(seek->par->SelectRadius > 0, CUBIX_EUSAGE,
-              tipsy ? "%s: what AHF lists of a Tipsy snapshot are no identifiers; set SelectRadius (%s), of %.4g kpc "
-                      "at most, for the stars about its centre, or give SNAPSHOT.amiga.grp as GroupCatalogue"
-                    : "%s: there is no file " CUBIX_AHF_PARTICLES " beside it that lists the particles of its halos; "
-                      "set SelectRadius (%s), of %.4g kpc at most, for the stars about its centre",
+              numbered
+                  ? "%s: nothing tells in which order AHF counted the particles of this Tipsy snapshot (their types "
+                    "would); set SelectRadius (%s), of %.4g kpc at most, for the stars about its centre, or give "
+                    "SNAPSHOT.amiga.grp as GroupCatalogue"
+                  : "%s: there is no file " CUBIX_AHF_PARTICLES " beside it that lists the particles of its halos; "
+                    "set SelectRadius (%s), of %.4g kpc at most, for the stars about its centre",
               a->files.halos, cubix_params_origin(seek->par, "SelectRadius"), seek->halo[0].radius);
   cubix_log(CUBIX_LOG_INFO, "%s: the particles within SelectRadius of a halo's centre are taken for its own",
             a->files.halos);
@@ -407,6 +438,7 @@ int cubix_catalogue_ahf(struct cubix_seek *seek)
   char packed[4300], tasks[64] = "", *file[1] = { a.files.halos };
   struct cubix_listing listing = { .n_file = 1, .file = file };
   const int tipsy = !strcmp(seek->sim->format->recognise.file, "tipsy");
+  int listed, known;
   CUBIX_TRY(cubix_ahf_files_find(&a.files, seek->par->GroupCatalogue));
   seek->listing = &listing;
   snprintf(packed, sizeof packed, "%s.gz", a.files.halos);
@@ -417,8 +449,10 @@ int cubix_catalogue_ahf(struct cubix_seek *seek)
   if (a.files.n_task > 1) snprintf(tasks, sizeof tasks, ", in files of %d tasks", a.files.n_task);
   cubix_log(CUBIX_LOG_INFO, "%s is a catalogue of AHF%s", a.files.halos, tasks);
   CUBIX_TRY(cubix_seek_check(seek, (int64_t)a.n, "halos"));
-  if (tipsy || !cubix_infile_is(a.files.particles)) CUBIX_TRY(choose_all(&a, tipsy));
-  else CUBIX_TRY(choose_listed(&a));
+  listed = known = cubix_infile_is(a.files.particles);
+  if (tipsy && listed) CUBIX_TRY(choose_numbered(&known, &a));
+  else if (listed) CUBIX_TRY(choose_listed(&a));
+  if (!known) CUBIX_TRY(choose_all(&a, tipsy && listed));
 done:
   seek->listing = NULL;
   if (a.stream) fclose(a.stream);

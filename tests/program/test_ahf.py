@@ -158,8 +158,8 @@ def test_a_row_that_ahf_has_not(tmp_path):
 
 
 def test_a_real_catalogue_of_ahf(tmp_path):
-    """AHF's box begins at 0, Tipsy's is centred there: halo 0 is where most of the snapshot's matter is.  Its lists are
-    no identifiers."""
+    """AHF's box begins at 0, Tipsy's is centred there: halo 0 is where most of the snapshot's matter is.  It has no
+    lists."""
     file = shared("data/simulations/tangos_tipsy/tiny.000640")
     cat = file.with_name(file.name + ".z2.964.AHF_halos")
     raw = np.fromfile(file, ">f4", offset=32)
@@ -174,7 +174,7 @@ def test_a_real_catalogue_of_ahf(tmp_path):
     assert np.abs(stated - np.median(dark, axis=0) * kpc).max() < 200          # of a box of 12614 kpc
     assert "the catalogue states the velocity (-59.01, 156.65, 76.53) km/s" in log
     done = dump(tmp_path, 2, InputFile=file, GroupCatalogue=cat, GroupIndex=0, StarInitialMass="current")
-    assert done.status == 2 and "no identifiers" in done.err and "amiga.grp" in done.err
+    assert done.status == 2 and "there is no file AHF_particles" in done.err
 
 
 # ---- files of several tasks ------------------------------------------------------------------------
