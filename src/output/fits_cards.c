@@ -128,3 +128,12 @@ int cubix_card_facts(fitsfile *fits, const char *shown, const struct cubix_facts
 done:
   return status;
 }
+
+int cubix_card_words(fitsfile *fits, const char *shown, const struct cubix_layout *layout, int of_planes)
+{
+  int status = CUBIX_OK;
+  for (const struct cubix_layout_word *w = layout->word; w < layout->word + CUBIX_MOST_WORD && w->name; w++)
+    if (w->of_planes == of_planes) CUBIX_TRY(cubix_card_text(fits, shown, w->name, w->value, w->comment));
+done:
+  return status;
+}

@@ -6,6 +6,7 @@
 #include <fitsio.h>
 
 #include "base/error.h"
+#include "output/layout.h"
 #include "output/provenance.h"
 
 /* One CFITSIO call; its reason and the system's go into the message. */
@@ -31,5 +32,7 @@ int cubix_card_text(fitsfile *fits, const char *shown, const char *name, const c
 int cubix_card_name(fitsfile *fits, const char *shown, const char *name, const char *description);
 /** A card for each fact: "[unit] comment".  Local. */
 int cubix_card_facts(fitsfile *fits, const char *shown, const struct cubix_facts *facts);
+/** The words that readers of the layout look for, in the first header or in those of planes.  Local. */
+int cubix_card_words(fitsfile *fits, const char *shown, const struct cubix_layout *layout, int of_planes);
 
 #endif

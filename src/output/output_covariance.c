@@ -4,7 +4,7 @@
  * of spaxels that go together, INDXI_C1 and INDXI_C2 the column and row of one and INDXJ_C1, INDXJ_C2 those of the
  * other, from 0 on, and RHOIJ, their correlation.  A pair is there once, and a spaxel with itself; the covariance is
  * RHOIJ over the root of both IVAR in channel BBINDEX, from 0 on.  Table CORREL holds several channels alike, INDXK
- * being the channel.  The package mangadap and astropy's Covariance know these tables.
+ * being the channel.  The package mangadap knows these tables.
  * SAMI's image COVAR [n][5][5][n_y][n_x] (Sharp et al. 2015, MNRAS 446, 1551): covariance of a spaxel and its
  * neighbours up to two columns and rows away, over the variance of the spaxel; channel COVARLOC_i, from 0 on, and
  * between them by interpolation.

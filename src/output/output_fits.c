@@ -95,16 +95,6 @@ done:
   return status;
 }
 
-/* The words that readers of the layout look for. */
-static int words_write(fitsfile *fits, const char *shown, const struct cubix_layout *layout, int of_planes)
-{
-  int status = CUBIX_OK;
-  for (const struct cubix_layout_word *w = layout->word; w < layout->word + CUBIX_MOST_WORD && w->name; w++)
-    if (w->of_planes == of_planes) CUBIX_TRY(cubix_card_text(fits, shown, w->name, w->value, w->comment));
-done:
-  return status;
-}
-
 /* The HDU that comes now will be filled in the file. */
 static void hole_add(struct plan *plan, fitsfile *fits, int what, int depth, size_t number)
 {
@@ -141,7 +131,7 @@ static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_res
   CUBIX_TRY(image_begin(fits, shown, result, is_dq ? LONG_IMG : REAL_IMAGE, 3, NULL, part->name, unit,
                         part->description));
   CUBIX_TRY(class_write(fits, shown, result, layout, plane));
-  CUBIX_TRY(words_write(fits, shown, layout, 1));
+  CUBIX_TRY(cubix_card_words(fits, shown, layout, 1));
   if (plane == CUBIX_PLANE_DATA) CUBIX_TRY(flux_write(fits, shown, result, layout));
   if (layout->ra) {
     double ra = ins->sky_ra, dec = ins->sky_dec;
@@ -326,7 +316,7 @@ static int draft_write(fitsfile *fits, const char *shown, const struct cubix_res
   if (first) CUBIX_TRY(part_write(fits, shown, result, &part[0], plan));
   else TRY_FITS(fits_create_imgll(fits, BYTE_IMG, 0, NULL, &fits_status));
   CUBIX_TRY(cubix_card_facts(fits, shown, facts));
-  CUBIX_TRY(words_write(fits, shown, plan->layout, 0));
+  CUBIX_TRY(cubix_card_words(fits, shown, plan->layout, 0));
   for (int i = first; i < n; i++) CUBIX_TRY(part_write(fits, shown, result, &part[i], plan));
   CUBIX_TRY(cubix_band_psf_fits(fits, shown, result));
   CUBIX_TRY(cubix_covariance_fits(fits, shown, result));

@@ -13,6 +13,7 @@
 #include "observation/fibres.h"
 #include "output/fits_cards.h"
 #include "output/output_parts.h"
+#include "output/provenance_parts.h"
 
 enum { FITS_BLOCK = 2880, MASK_GAP = 1, MASK_UNCOVERED = 2 };
 
@@ -103,6 +104,34 @@ done:
   return status;
 }
 
+/* What readers want to know of the spectra: the words of the layout, and the wavelengths, where they are linear or
+ * logarithmic. */
+static int spectra_cards(fitsfile *fits, const char *shown, const struct cubix_result *result)
+{
+  static const char *const type[2][2] = { { "AWAV", "AWAV-LOG" }, { "WAVE", "WAVE-LOG" } };
+  int status = CUBIX_OK;
+  const struct cubix_instrument *ins = result->ins;
+  const double step = ins->grid == CUBIX_LOG ? ins->lambda_min * ins->log_step : ins->lambda_step;
+  struct cubix_facts *facts = NULL;
+  CUBIX_TRY(cubix_card_words(fits, shown, cubix_layout_fits(result->par, ins), 1));
+  if (ins->grid == CUBIX_TABLE) goto done;
+  CUBIX_ALLOC(facts, 1);
+  text(facts, "CTYPE1", type[ins->medium == CUBIX_VACUUM][ins->grid == CUBIX_LOG], "");
+  text(facts, "CUNIT1", "Angstrom", "");
+  real(facts, "CRVAL1", ins->lambda_min, "Angstrom", "centre of the first channel");
+  real(facts, "CRPIX1", 1., "pixel", "");
+  real(facts, "CDELT1", step, "Angstrom", ins->grid == CUBIX_LOG ? "CRVAL1 times the step of ln lambda" : "");
+  text(facts, "CTYPE2", "FIBER", "number of the spectrum");
+  real(facts, "CRVAL2", 1., "", "");
+  real(facts, "CRPIX2", 1., "pixel", "");
+  real(facts, "CDELT2", 1., "", "");
+  CUBIX_CHECK(!facts->n_lost, CUBIX_ENOMEM, "no memory for what the spectra say of themselves");
+  CUBIX_TRY(cubix_card_facts(fits, shown, facts));
+done:
+  cubix_facts_free(facts);
+  return status;
+}
+
 static int spectra_write(fitsfile *fits, const char *shown, const struct cubix_result *result,
                          struct cubix_blocks *blocks)
 {
@@ -119,15 +148,18 @@ static int spectra_write(fitsfile *fits, const char *shown, const struct cubix_r
   snprintf(unit_inverse, sizeof unit_inverse, "10**(%d)*s**2*cm**4*Angstrom**2/erg**2", -2 * ins->flux_unit);
   CUBIX_TRY(collect(rows, result, blocks, CUBIX_BLOCK_RSS_FLUX));
   CUBIX_TRY(image_write(fits, shown, "FLUX", unit, "flux density in a core", type, 2, n_k, n, rows));
+  CUBIX_TRY(spectra_cards(fits, shown, result));
   CUBIX_TRY(collect(rows, result, blocks, CUBIX_BLOCK_RSS_IVAR));
   CUBIX_TRY(image_write(fits, shown, "IVAR", unit_inverse, "inverse variance of FLUX; 0: no noise", type, 2, n_k, n,
                         rows));
+  CUBIX_TRY(spectra_cards(fits, shown, result));
   for (LONGLONG i = 0; i < n * n_k; i++) {
     const int k = (int)(i % n_k);
     mask[i] = (cubix_instrument_gap(ins, k) ? MASK_GAP : 0) | (result->templates->covered[k] ? 0 : MASK_UNCOVERED);
   }
   CUBIX_TRY(image_write(fits, shown, "MASK", "", "1: gap of the instrument; 2: library does not cover the channel",
                         TINT, 2, n_k, n, mask));
+  CUBIX_TRY(spectra_cards(fits, shown, result));
 done:
   free(rows);
   free(mask);
@@ -190,6 +222,7 @@ int cubix_rss_write(const struct cubix_result *result, struct cubix_blocks *bloc
   CUBIX_TRY(cubix_provenance_init(&facts, result));
   TRY_FITS(fits_create_imgll(fits, BYTE_IMG, 0, NULL, &fits_status));
   CUBIX_TRY(cubix_card_facts(fits, shown, facts));
+  CUBIX_TRY(cubix_card_words(fits, shown, cubix_layout_fits(result->par, result->ins), 0));
   CUBIX_TRY(spectra_write(fits, shown, result, blocks));
   CUBIX_TRY(vectors_write(fits, shown, result));
   CUBIX_TRY(places_write(fits, shown, result->ins));

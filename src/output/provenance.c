@@ -361,6 +361,7 @@ int cubix_data_facts_init(struct cubix_facts **out, const struct cubix_result *r
   real(facts, "REDSHIFT", result->scene->redshift, "", "redshift of the observed galaxy");
   angle_facts(facts, result->par);
   exposure_facts(facts, result->noise);
+  cubix_bands_facts(facts, result->band_psf);
   CUBIX_CHECK(!facts->n_lost, CUBIX_ENOMEM, "no memory for what the flux says of itself");
   *out = facts;
   facts = NULL;

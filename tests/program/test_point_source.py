@@ -24,7 +24,7 @@ def test_it_is_the_image_of_a_star(bench):
     with fits.open(bench.out) as hdus:
         assert [hdu.name for hdu in hdus if hdu.name.endswith("PSF")] == ["RPSF"]
         image, lambda_ = hdus["RPSF"].data.astype(float), hdus["RPSF"].header["BBWAVE"]
-        assert "GFWHM" not in hdus[0].header
+        assert "GFWHM" not in hdus[0].header and hdus["FLUX"].header["RFWHM"] == hdus[0].header["RFWHM"]
     k = np.abs(got["WAVE"] - 6166).argmin()
     assert within(lambda_, got["WAVE"][k], rtol=1e-12) and within(image.sum(), 1.0, rtol=1e-6)
     assert_close(image, got["FLUX"][k] / got["FLUX"][k].sum(dtype=float), 1e-5, level=image.max())
