@@ -1,10 +1,12 @@
 """Derivatives through a bundle of fibres: the chain's products with the Jacobian and its transpose against each other and
 against steps of the forward run; Mode gradient and Mode fit on a rebuilt cube."""
+import sys
+
 import h5py
 import numpy as np
 import pytest
 
-from harness import assert_close, galaxy, read_cube, run, within
+from harness import BUILD, SOURCE, assert_close, galaxy, read_cube, run, within
 from test_gradient import check_products, check_steps, prove
 
 NOISE = dict(area=5e5, sky=(2e-17,), read_noise=3.0, exposure=900.0)
@@ -109,3 +111,36 @@ def test_fit_finds_the_truth(bench, ranks):
             assert_close(got[name], want[name], 3e-5, level=np.abs(want[name]).max())
     header = [read_cube(bench.path(stem + ".fits"))["header"]["PRIMARY"] for stem in ("out", "again")]
     assert header[0]["SAMPLING"] == "fibres" and within(header[0]["PSFFWHM"], header[1]["PSFFWHM"], rtol=1e-6)
+
+
+SCRIPT = """
+import sys
+import numpy as np
+import cubix
+chain = cubix.Chain(sys.argv[1], active="Mass,PointingX")
+cube = np.array(chain.forward())
+rng = np.random.default_rng(1)
+bar = rng.normal(size=cube.shape)
+dot = {"Mass": 1e5 * rng.normal(size=chain.get("Mass").shape), "PointingX": 0.3}
+change, back = chain.jvp(dot), chain.vjp(bar)
+left = float((np.asarray(change, float) * bar).sum())
+right = float(sum((np.asarray(back[name]) * dot[name]).sum() for name in dot))
+print(*cube.shape, left, right, float(np.abs(change * bar).sum()))
+"""
+
+
+def test_chain_of_python(bench):
+    """forward is the rebuilt cube; <J d, w> = <d, J' w>."""
+    library = BUILD / "libcubix.so"
+    if not library.exists() or b"__asan_init" in library.read_bytes():
+        pytest.skip("no library that Python can load")
+    setup(bench)
+    script = bench.path("script.py")
+    script.write_text(SCRIPT)
+    world = {"CUBIX_LIBRARY": str(library), "PYTHONPATH": str(SOURCE / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = run(sys.executable, [script, bench.parameters(**VIEW, Engine="direct")], cwd=bench.folder, env=world)
+    assert done.status == 0, done.err
+    *shape, left, right, size = map(float, done.out.split())
+    cube = bench.cube(**VIEW, Engine="direct")["DATA"]
+    assert sorted(shape) == sorted(cube.shape)
+    assert size > 0 and abs(left - right) < 1e-5 * size
