@@ -165,6 +165,9 @@ int cubix_simfile_types(struct cubix_simfile *sim, struct cubix_look *look)
   int status = CUBIX_OK;
   char wrong[200];
 
+  CUBIX_CHECK(species->there || strcmp(look->format->recognise.file, "ramses"), CUBIX_EINPUT,
+              "%s: the gas of RAMSES is in its amr and hydro files, which CUBIX does not read: make a file of it with "
+              "cubix-import --gas, which takes what pynbody or yt read", look->source->path);
   CUBIX_CHECK(species->there, CUBIX_EINPUT, "%s: the format %s knows no gas; add a group `gas` to %s",
               look->source->path, look->format->name, look->format->path);
   sim->n_type = isolated ? species->n_isolated : species->n_type;

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 
 from dumps import dump, read
-from harness import shared, within
+from harness import run, shared, within, write_parameters
 
 HUBBLE_GYR, KPC, MSUN, GYR = 977.7922216807891, 3.0856775814913673e21, 1.98840987e33, 3.15576e16
 REAL = "data/simulations/ramses_run/output_00002"
@@ -502,3 +502,13 @@ def test_other_files_of_an_output_hold_no_particles(tmp_path):
     shutil.copy(output / "part_00007.out00001", output / "amr_00007.out00001")
     assert read(tmp_path, InputFile=output)[1]["n_total"] == (particles(40)["family"] == STAR).sum()
     refuse(tmp_path, "no part_NNNNN.outMMMMM of RAMSES", InputFile=output / "amr_00007.out00001")
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_gas_is_refused_with_the_way_round(tmp_path, ranks):
+    """It lies in files that are not read."""
+    write_output(tmp_path, [particles(40)])
+    par = write_parameters(tmp_path / "gas.param", InputFile=tmp_path / "output_00007", SspFile="none.hdf5",
+                           OutputFile=tmp_path / "none.fits")
+    done = run("dump_slab", ["--gas", par, tmp_path / "gas"], ranks, cwd=tmp_path)
+    assert done.status == 3 and "which CUBIX does not read" in done.err and "cubix-import --gas" in done.err, done.err
