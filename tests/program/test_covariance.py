@@ -99,6 +99,33 @@ def test_channels_by_hand(bench):
             assert within(file["Provenance"][key][()], hdus[0].header[key], rtol=1e-13)
 
 
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_with_refraction(bench, ranks):
+    """Each channel's own matrix, whoever holds it; SAMI's maps before and after each move of the cores."""
+    setup(bench, lam=(4606.0, 6206.0, 40.0), bundle="rings", count=7, core=1.6, pitch=RINGS, dither=("seven", 0.7),
+          how=DRIZZLE)
+    bench.ssp(lo=4000.0, hi=6500.0, step=5.0)
+    fixed = dict(Airmass=1.5, ParallacticAngle=35, Engine="histogram", Combine="histogram", **EXPOSED)
+    for layout in ("manga", "sami"):
+        cube, rss = made(bench, Layout=layout, ranks=ranks, **fixed)
+        places = np.stack([rss["XPOS"], rss["YPOS"]], axis=-1)
+        assert places.ndim == 3
+        with fits.open(bench.out) as hdus:
+            if layout == "manga":
+                _, n_y, n_x = hdus["FLUX"].data.shape
+                for name, k in (("GCORREL", 2), ("RCORREL", 39)):
+                    assert hdus[name].header["BBINDEX"] == k
+                    w = fibres.rebuild(places[:, k], 1.6, n_x, n_y, SIDE, SIDE, DRIZZLE)
+                    w[hdus["IVAR"].data[k].ravel() == 0] = 0        # the rim is not covered in all channels
+                    want = correlation(w / rss["IVAR"][:, k].astype(float) @ w.T)
+                    assert_close(dense(hdus[name].data, n_x, n_y), want, 1e-6, level=1)
+            else:
+                moved = np.flatnonzero((places[:, 1:] != places[:, :-1]).any(axis=(0, 2)))
+                n, header = places.shape[1], hdus["COVAR"].header
+                want = sorted({0, 1, n - 2, n - 1, *moved, *(moved + 1)})
+                assert [header[f"COVARLOC_{i + 1}"] for i in range(header["COVAR_N"])] == want and len(moved) > 3
+
+
 def test_none_where_none_is_asked_for(bench):
     """Without noise, with Covariance none, and in layouts of surveys that have none."""
     setup(bench)
