@@ -104,6 +104,7 @@ RULES = {
     "examples/colours/README.md": [(r"colours\.py", "test program/test_colours.py SCRIPT")],
     "examples/cookbook/README.md": [(r"run\.sh", "test program/test_cookbook.py run.sh")],
     "examples/dust/README.md": [(r"run\.sh|dusty\.param", "test program/test_dust_example.py run.sh")],
+    "examples/fibres/README.md": [(r"run\.sh", "test program/test_fibres_example.py run.sh")],
     "examples/gradient/README.md": [
         (r"^mpicc", "test derivatives/test_examples_gradient.py chi2.c"),
         (r"run\.sh", "test derivatives/test_examples_gradient.py run.sh"),
