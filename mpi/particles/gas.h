@@ -25,8 +25,7 @@ int cubix_mpi_gas_read(struct cubix_slab **gas, const struct cubix_params *par, 
 int cubix_mpi_gas_wanted(const struct cubix_params *par);
 /** This rank's share of the gas that dims or shines, on the sky: in the frame of the stars, with position,
  *  velocity, mass_now, metallicity, smoothing_length (the radius of the kernel, of every cell; NULL where
- *  neither dust nor Deposit uses it), sfr, dusty and
- *  dust (both 0 without Dust gas).  Cells that have no dust and form no stars are left out.
+ *  neither dust nor Deposit uses it), sfr, dusty and dust (both 0 without Dust gas).  Cells that have no dust and form no stars are left out.
  *
  *  With a GroupCatalogue it is the gas of the same groups.  SelectRadius chooses what shines: beyond it sfr is
  *  0, but dust counts wherever it is.  Collective.
@@ -36,7 +35,7 @@ int cubix_mpi_gas_wanted(const struct cubix_params *par);
 int cubix_mpi_gas_open(struct cubix_slab **gas, const struct cubix_params *par,
                        const struct cubix_particles *particles, const struct cubix_frame *frame);
 /** The same of gas that the caller has, which is copied: all cells, in their order, and nothing is left out.
- *  Columns: position, velocity, mass_now, smoothing_length or density, and, where they are needed, metallicity,
+ *  Columns: position, velocity, mass_now, and, where they are needed, smoothing_length or density, metallicity,
  *  temperature, sfr, dust_mass.  Collective.
  *  @param given  of this rank, in the frame that the stars came in
  *  Errors: CUBIX_EINPUT as above. */

@@ -161,7 +161,8 @@ class Chain:
                 position, velocity, mass, metallicity as above (mass is the present one), and of these what
                 is needed:
                   density           (n,)   Msun/kpc^3, or
-                  smoothing_length  (n,)   kpc, the radius of its kernel
+                  smoothing_length  (n,)   kpc, the radius of its kernel: for Dust gas, and for Lines sfr with Deposit
+                                           gaussian, cubic or wendland and no SmoothingLength in kpc
                   temperature       (n,)   K, for DustGas cool
                   sfr               (n,)   Msun/yr, for DustGas starforming and Lines sfr
                   dust_mass         (n,)   Msun, instead of DustToMetal
