@@ -25,7 +25,8 @@ int cubix_mpi_gas_read(struct cubix_slab **gas, const struct cubix_params *par, 
 int cubix_mpi_gas_wanted(const struct cubix_params *par);
 /** This rank's share of the gas that dims or shines, on the sky: in the frame of the stars, with position,
  *  velocity, mass_now, metallicity, smoothing_length (the radius of the kernel, of every cell; NULL where
- *  neither dust nor Deposit uses it), sfr, dusty and dust (both 0 without Dust gas).  Cells that have no dust and form no stars are left out.
+ *  neither dust nor Deposit uses it), sfr, dusty and dust (both 0 without Dust gas).  Cells that have no dust and
+ *  form no stars are left out.
  *
  *  With a GroupCatalogue it is the gas of the same groups.  SelectRadius chooses what shines: beyond it sfr is
  *  0, but dust counts wherever it is.  Collective.
