@@ -23,6 +23,8 @@
 #include "instrument/instrument.h"
 #include "math/cosmology.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
+#include "mpi/comm/settings.h"
 #include "mpi/comm/text.h"
 #include "mpi/particles/star_check.h"
 #include "mpi/pipeline/chain.h"
@@ -61,6 +63,45 @@ int cubix_mpi_binding_leaf(int leaf, const char *text[3], int number[2])
   number[0] = (int)info->of;
   number[1] = info->n;
   return 0;
+}
+
+/* ---- ranks ----------------------------------------------------------------------------------- */
+
+struct cubix_ranks {
+  struct cubix_group *group;
+  struct cubix_warnings warnings;
+  struct cubix_settings before;
+};
+
+int cubix_mpi_ranks_open(struct cubix_ranks **out, int comm)
+{
+  struct cubix_opening opening;
+  struct cubix_ranks *ranks = NULL;
+  *out = NULL;
+  int status = cubix_mpi_begin(NULL, NULL);
+  if (!status) status = cubix_mpi_settings_open(&opening, MPI_Comm_f2c((MPI_Fint)comm));
+  if (status) return status;
+  CUBIX_MPI_ALLOC(ranks, 1);
+  ranks->warnings = opening.warnings;
+done:
+  cubix_mpi_settings_opened(&opening, status, ranks ? &ranks->group : NULL);
+  if (status) free(ranks);
+  else *out = ranks;
+  return status;
+}
+
+void cubix_mpi_ranks_enter(struct cubix_ranks *ranks)
+{
+  cubix_mpi_settings_enter(&ranks->before, ranks->group, &ranks->warnings);
+}
+
+void cubix_mpi_ranks_leave(struct cubix_ranks *ranks) { cubix_mpi_settings_leave(&ranks->before); }
+
+void cubix_mpi_ranks_close(struct cubix_ranks *ranks)
+{
+  if (!ranks) return;
+  cubix_mpi_settings_close(ranks->group);
+  free(ranks);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */

@@ -24,6 +24,16 @@ int cubix_mpi_binding_real(void);
  *  @return 0, or 1 beyond the last row */
 int cubix_mpi_binding_leaf(int leaf, const char *text[3], int number[2]);
 
+struct cubix_ranks;
+/** The ranks of a communicator of the host, as Fortran has it, which is duplicated.  Starts MPI unless the host has.
+ * What is called between enter and leave, of which no two overlap, is for these ranks instead of all of the program;
+ * leaving gives back what it found in the process (mpi/comm/settings.h).  Opening and closing are collective over it.
+ *  @param[out] ranks owned by the caller, until what was opened for them is closed */
+int cubix_mpi_ranks_open(struct cubix_ranks **ranks, int comm);
+void cubix_mpi_ranks_enter(struct cubix_ranks *ranks);
+void cubix_mpi_ranks_leave(struct cubix_ranks *ranks);
+void cubix_mpi_ranks_close(struct cubix_ranks *ranks);
+
 /** Open a binding.  Collective.
  *  @param[out] binding owned by the caller
  *  @param path  of a parameter file, which rank 0 reads; NULL: there is none, and text has its

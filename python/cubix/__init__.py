@@ -67,7 +67,7 @@ def _key(name: str) -> str:
 
 def _leaf_table() -> dict[str, Leaf]:
     if not _table:
-        library, text, number = _library.library(), (ctypes.c_char_p * 3)(), (ctypes.c_int * 2)()
+        library, text, number = _library.loaded(), (ctypes.c_char_p * 3)(), (ctypes.c_int * 2)()
         while not library.cubix_mpi_binding_leaf(len(_table), text, number):
             name, unit, about = (t.decode() for t in text)
             _table[_key(name)] = Leaf(name, _OF[number[0]], number[1], unit, about, len(_table))
@@ -172,6 +172,8 @@ class Chain:
     simulation  only with stars: what a particle file's header would state, a dict of Redshift,
                 OmegaMatter, OmegaLambda, HubbleParam, BoxSize (kpc).  If absent these are unknown,
                 and the cosmology must be among the parameters.
+    comm        the ranks that share this chain: a communicator of mpi4py, or the number that it has in Fortran
+                (comm.py2f()); None: all ranks of the program.  It is duplicated.
     overrides   further parameters, which take precedence: Chain("muse.param", Redshift=0.02).
 
     The constructor, `forward`, `vjp`, `jvp`, `gnvp`, `put`, `get` and `values` are collective.
@@ -188,7 +190,7 @@ class Chain:
     def __init__(self, parameters: Union[str, os.PathLike[str], Mapping[str, Any]],
                  stars: Optional[Mapping[str, ArrayLike]] = None, active: Union[str, Iterable[str]] = (), *,
                  gas: Optional[Mapping[str, ArrayLike]] = None, simulation: Optional[Mapping[str, float]] = None,
-                 **overrides: Any) -> None:
+                 comm: Any = None, **overrides: Any) -> None:
         table = _leaf_table()
         self._binding: Any = None
         names = [n.strip() for n in active.split(",") if n.strip()] if isinstance(active, str) else list(active)
@@ -214,8 +216,8 @@ class Chain:
                         f"{', '.join(_SIMULATION)}")
         snapshot = np.array([float((simulation or {}).get(name, 0)) for name in _SIMULATION])
         self._binding = _library.Binding(path, b"", words, ",".join(names).encode(), (n, n_gas),
-                                         columns and columns + (cells or [None] * len(_GAS)), snapshot)
-        self._dtype = np.dtype(f"f{_library.library().cubix_mpi_binding_real()}")
+                                         columns and columns + (cells or [None] * len(_GAS)), snapshot, comm)
+        self._dtype = np.dtype(f"f{_library.loaded().cubix_mpi_binding_real()}")
         self._n_star = self._binding.size(table["mass"].index)
         # how often each leaf was put, so that a later derivative can tell whether it has changed
         self._puts: dict[int, int] = {}
@@ -434,7 +436,8 @@ class Chain:
         """
         n_y, n_x, n_lambda = self.field
         of_cube = name in ("DATA", "STAT", "NOISEFREE")
-        out = np.empty((n_lambda, n_y, n_x) if of_cube else (n_y, n_x), self._dtype) if rank() == 0 else None
+        shape = (n_lambda, n_y, n_x) if of_cube else (n_y, n_x)
+        out = np.empty(shape, self._dtype) if self._binding.rank() == 0 else None
         with _library.lock:
             self._need_forward()
             self._binding.meet("plane")
@@ -461,7 +464,7 @@ class Chain:
         if wanted.ndim != 1:
             raise Error(f"channels must be a list of numbers, not an array of shape {wanted.shape}")
         shape = (n, n_y, n_x) if sum else (n, len(wanted), n_y, n_x)
-        out = np.empty(shape if n > 0 else 0, self._dtype) if rank() == 0 else None
+        out = np.empty(shape if n > 0 else 0, self._dtype) if self._binding.rank() == 0 else None
         number = (ctypes.c_int * 4)(first, n, len(wanted), bool(sum))
         with _library.lock:
             self._need_forward()

@@ -24,6 +24,10 @@ _FUNCTIONS = {
     "cubix_error_message": (_TEXT,),
     "cubix_error_meaning": (_TEXT, _INT),
     "cubix_log_to": (None, _LOG, _POINTER),
+    "cubix_mpi_ranks_open": (_INT, _POINTERS, _INT),
+    "cubix_mpi_ranks_enter": (None, _POINTER),
+    "cubix_mpi_ranks_leave": (None, _POINTER),
+    "cubix_mpi_ranks_close": (None, _POINTER),
     "cubix_mpi_binding_real": (_INT,),
     "cubix_mpi_binding_leaf": (_INT, _INT, _TEXTS, _INTS),
     "cubix_mpi_binding_open": (_INT, _POINTERS, _TEXT, _TEXT, _INT, _TEXTS, _TEXT, _SIZES, _POINTERS, _POINTER),
@@ -47,7 +51,9 @@ log = logging.getLogger("cubix")
 lock = threading.RLock()         # only one thread at a time may call the library
 bindings = weakref.WeakSet()     # open ones, which must be closed before MPI ends
 _library = None
-_process = None                  # process id that started MPI; a fork of it must not use it
+_process = None                  # process id that loaded it; a fork of it must not use it
+_started = False                 # for all ranks of the program, not for those of a communicator alone
+_apart = 0                       # above 0: what is called is for the ranks of a communicator
 _failed = False                  # an exception that nobody caught is ending this process
 _inside = False                  # a call of the library is in progress
 _raised = None                   # exception of a log handler during the call, Ctrl-C included
@@ -154,20 +160,21 @@ def _finish():
         return
     # A rank that an exception ends must not wait for ranks that wait for it, neither in MPI_Finalize nor where a chain
     # gives its communicators back: mpirun ends them.
-    if _failed and _library.cubix_mpi_size() > 1:
+    if _failed and (_library.cubix_mpi_size() > 1 or any(binding.ranks for binding in bindings)):
         _library.cubix_log_to(_LOG(), None)
         _process = None
         return
     for binding in list(bindings):
         binding.close()
     _library.cubix_log_to(_LOG(), None)
-    with contextlib.suppress(Error):
-        meet("end")
+    if _started:
+        with contextlib.suppress(Error):
+            meet("end")
     _library.cubix_mpi_finish(0)
 
 
-def library():
-    """The loaded library.  The first call loads it and starts MPI, collectively under mpirun."""
+def loaded():
+    """The loaded library; nothing collective."""
     global _library, _process
     with lock:
         if _process not in (None, os.getpid()):
@@ -182,13 +189,61 @@ def library():
                     raise Error(f"{found._name} has no {name}: it is not the CUBIX that this package belongs to") from None
                 function.restype, function.argtypes = result, arguments
             _show_mpi(found)
-            if found.cubix_mpi_start(None, None):
-                raise Error(found.cubix_error_message().decode("utf-8", "replace"))
             _library, _process = found, os.getpid()
             found.cubix_log_to(_log_line, None)
             sys.excepthook = _note_exception
             atexit.register(_finish)
     return _library
+
+
+def library():
+    """The loaded library.  The first call loads it and starts MPI, collectively under mpirun."""
+    global _started
+    with lock:
+        found = loaded()
+        if not _started and not _apart:
+            if found.cubix_mpi_start(None, None):
+                raise Error(found.cubix_error_message().decode("utf-8", "replace"))
+            _started = True
+    return found
+
+
+class Ranks:
+    """The ranks of a communicator (struct cubix_ranks)."""
+
+    def __init__(self, comm):
+        handle = comm.py2f() if hasattr(comm, "py2f") else comm
+        if isinstance(handle, bool) or not isinstance(handle, int):
+            raise Error(f"comm is {comm!r}; it must be a communicator of mpi4py, or the number that it has in Fortran")
+        self.pointer = _POINTER()
+        with lock, _aside():
+            call("cubix_mpi_ranks_open", ctypes.byref(self.pointer), handle)
+
+    @contextlib.contextmanager
+    def use(self):
+        """What is called meanwhile is for them."""
+        with lock, _aside():
+            _need_outside()
+            _library.cubix_mpi_ranks_enter(self.pointer)
+            try:
+                yield
+            finally:
+                _library.cubix_mpi_ranks_leave(self.pointer)
+
+    def close(self):
+        _library.cubix_mpi_ranks_close(self.pointer)
+        self.pointer = _POINTER()
+
+
+@contextlib.contextmanager
+def _aside():
+    """Calls that start nothing for all ranks of the program."""
+    global _apart
+    _apart += 1
+    try:
+        yield
+    finally:
+        _apart -= 1
 
 
 def _need_outside():
@@ -256,32 +311,49 @@ class Binding:
     """A struct cubix_binding (mpi/binding/binding.h), closed when it is no longer referenced."""
     opened = 0       # by this process, and so by every rank
 
-    def __init__(self, path, text, overrides, active, sizes, columns, snapshot):
+    def __init__(self, path, text, overrides, active, sizes, columns, snapshot, comm=None):
         self.pointer = _POINTER()
         column = columns and (_POINTER * len(columns))(*(None if x is None else x.ctypes.data for x in columns))
-        with lock:
-            meet("open", Binding.opened)
-            Binding.opened += 1
-            self.number = Binding.opened
-            call("cubix_mpi_binding_open", ctypes.byref(self.pointer), path, text, len(overrides),
-                 (_TEXT * len(overrides))(*overrides), active, (_SIZE * 2)(*sizes), column,
-                 snapshot.ctypes.data)
+        self.ranks = None if comm is None else Ranks(comm)
+        try:
+            with self._those():
+                number = Binding.opened if self.ranks is None else 0        # other ranks may have opened more
+                meet("open", number)
+                self.number = number + 1
+                Binding.opened += self.ranks is None
+                call("cubix_mpi_binding_open", ctypes.byref(self.pointer), path, text, len(overrides),
+                     (_TEXT * len(overrides))(*overrides), active, (_SIZE * 2)(*sizes), column,
+                     snapshot.ctypes.data)
+        except BaseException:
+            if self.ranks is not None:
+                self.ranks.close()
+            raise
         bindings.add(self)
+
+    def _those(self):
+        """The ranks that it is for, while something is called."""
+        return lock if self.ranks is None else self.ranks.use()
 
     def meet(self, what, leaf=0, flag=False):
         """As the function `meet`, for a call on this binding."""
         self._need_open()
-        return meet(what, self.number % (1 << 16) * 64 + leaf, flag)
+        with self._those():
+            return meet(what, self.number % (1 << 16) * 64 + leaf, flag)
 
     def call(self, name, *arguments):
-        with lock:
+        with self._those():
             self._need_open()
             call(f"cubix_mpi_binding_{name}", self.pointer, *arguments)
+
+    def rank(self):
+        """Of this process among those that it is for."""
+        with self._those():
+            return loaded().cubix_mpi_rank()
 
     def size(self, leaf):
         with lock:
             self._need_open()
-            return library().cubix_mpi_binding_size(self.pointer, leaf)
+            return loaded().cubix_mpi_binding_size(self.pointer, leaf)
 
     def _need_open(self):
         if not self.pointer:
@@ -294,8 +366,11 @@ class Binding:
             if _inside:
                 _unwanted.append(self)         # `call` closes it when the library has returned
                 return
-            _library.cubix_mpi_binding_close(self.pointer)
+            with self._those():
+                _library.cubix_mpi_binding_close(self.pointer)
             self.pointer = _POINTER()
+            if self.ranks is not None:
+                self.ranks.close()
 
     def __del__(self):
         if getattr(self, "pointer", None):
