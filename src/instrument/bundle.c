@@ -24,7 +24,7 @@
 
 enum { MOST = 100000 };           /* fibres of a bundle, or dithers */
 
-static const char columns[] = "arcsec to the east and arcsec to the north";
+static const char east_north[] = "arcsec to the east and arcsec to the north";
 
 static int lay_hexagon(struct cubix_bundle *bundle, double pitch, int n_side)
 {
@@ -132,7 +132,7 @@ static int lay_fibres(struct cubix_bundle *bundle, const struct cubix_instrument
     else
       snprintf(path, sizeof path, "%.*s%s", slash && file->fibres_file[0] != '/' ? (int)(slash - file->path) + 1 : 0,
                file->path, file->fibres_file);
-    CUBIX_TRY(cubix_bundle_table(&bundle->x, &bundle->y, &bundle->n_fibre, path, "the places of fibres", columns));
+    CUBIX_TRY(cubix_bundle_table(&bundle->x, &bundle->y, &bundle->n_fibre, path, "the places of fibres", east_north));
     goto done;
   }
   const int hexagon = (enum cubix_bundle_kind)file->fibres_bundle == CUBIX_BUNDLE_HEXAGON;
@@ -162,7 +162,7 @@ static int lay_dithers(struct cubix_bundle *bundle, const struct cubix_instrumen
   const enum cubix_dither kind = (enum cubix_dither)file->fibres_dither;
   if (par->DitherFile[0]) {
     CUBIX_TRY(cubix_bundle_table(&bundle->shift_x, &bundle->shift_y, &bundle->n_dither, par->DitherFile,
-                                 "the places of the bundle's centre", columns));
+                                 "the places of the bundle's centre", east_north));
     goto done;
   }
   if (kind != CUBIX_DITHER_NONE) CUBIX_TRY(need(file, par, CUBIX_KEY_fibres_dither_step, "fibres.dither needs it"));

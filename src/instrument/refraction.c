@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "physics/constants.h"
 
 static const double hpa_per_mmhg = 1.33322387415, shortest = 2000;      /* the formula's pole is at 1562 AA */
@@ -19,7 +18,8 @@ static const double step = 0.02;                           /* of a spaxel, that 
 /* Of each dither. */
 struct sky { int n; double *airmass, *angle; };
 
-double cubix_refraction_index(double lambda, double pressure, double temperature, double water_vapour)
+/* n - 1 of air for vacuum AA, hPa and degrees Celsius: Filippenko 1982, PASP 94, 715, equations 1 to 3. */
+static double index_of(double lambda, double pressure, double temperature, double water_vapour)
 {
   const double s2 = 1e8 / (lambda * lambda), p = pressure / hpa_per_mmhg, f = water_vapour / hpa_per_mmhg,
                warm = 1 + 0.003661 * temperature;
@@ -40,7 +40,7 @@ static double lift(const struct cubix_instrument *ins, const struct cubix_params
 {
   const double at = to_vacuum(ins, cubix_instrument_lambda(ins, k)), from = to_vacuum(ins, par->ReferenceWavelength);
   const double p = par->AirPressure, t = par->AirTemperature, f = par->WaterVapour;
-  return (cubix_refraction_index(at, p, t, f) - cubix_refraction_index(from, p, t, f)) * 3600 * 180 / CUBIX_PI;
+  return (index_of(at, p, t, f) - index_of(from, p, t, f)) * 3600 * 180 / CUBIX_PI;
 }
 
 static int read_sky(struct sky *sky, const struct cubix_bundle *bundle, const struct cubix_params *par)

@@ -10,11 +10,6 @@
 extern "C" {
 #endif
 
-/** n - 1 of air.  Local.
- *  @param lambda  vacuum AA, from 2000 on
- *  @param pressure, water_vapour  hPa  @param temperature  degrees Celsius
- *  Source: Filippenko 1982, PASP 94, 715, equations 1 to 3. */
-double cubix_refraction_index(double lambda, double pressure, double temperature, double water_vapour);
 /** 1 if parameters ask for it.  Local. */
 int cubix_refraction_wanted(const struct cubix_params *par);
 /** The groups of a bundle's channels, and where its cores are in them.  Local.

@@ -203,6 +203,9 @@ int cubix_fibres_open(struct cubix_fibres **out, const struct cubix_instrument *
             fibres->n_spectrum, bundle->n_fibre, bundle->core, bundle->n_dither, ins->pixel_x / ins->sub,
             ins->pixel_y / ins->sub,
             deposit == CUBIX_Deposit_nearest ? ", to which stars are rounded (Deposit tsc does not)" : "");
+  if (bundle->first)
+    cubix_log(CUBIX_LOG_INFO, "refraction: airmass %.4g; fibres are at %d places of the sky in %d channels",
+              bundle->airmass, bundle->n_group, ins->n_lambda);
   *out = fibres;
   fibres = NULL;
 done:
