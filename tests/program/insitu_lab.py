@@ -29,7 +29,6 @@ def message():
 def ok(status):
     assert status == 0, message()
 ok(lib.cubix_insitu_open_f(ctypes.byref(cubix), world, None, case["text"].encode()))
-lib.cubix_mpi_group.restype = P
 def on(which, kind, function, *when):
     hung.append(kind(function) if function else kind())
     ok(getattr(lib, "cubix_insitu_on_" + which)(cubix, *when, hung[-1], None))
