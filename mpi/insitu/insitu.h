@@ -89,7 +89,7 @@ typedef int cubix_insitu_dust_function(void *host, size_t n, const double *posit
 typedef int cubix_insitu_light_function(void *host, size_t i, int first, int n_lambda, double *flux);
 enum cubix_insitu_when { CUBIX_INSITU_PAINTED, CUBIX_INSITU_OBSERVED, CUBIX_INSITU_WRITING };
 
-/** From now on call these; NULL: none.  Local. */
+/** From now on call these, on all ranks or on none; NULL: none.  Local. */
 int cubix_insitu_on_stars(struct cubix_insitu *cubix, cubix_insitu_star_function *function, void *host);
 int cubix_insitu_on_dust(struct cubix_insitu *cubix, cubix_insitu_dust_function *function, void *host);
 int cubix_insitu_on_light(struct cubix_insitu *cubix, cubix_insitu_light_function *function, void *host);

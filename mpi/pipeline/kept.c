@@ -32,8 +32,12 @@ static int is_apart(const char *name)
 
 int cubix_mpi_kept_key(uint64_t key[2], const struct cubix_params *par)
 {
-  int status = cubix_params_hash(key, par, is_apart);
-  if (!status && cubix_refraction_wanted(par)) cubix_hash(&par->Roll, sizeof par->Roll, key);  /* turns the zenith */
+  int status = CUBIX_OK;
+  /* Roll turns the zenith, and so what the air does to the instrument */
+  struct { uint64_t key[2]; double roll; } all = { .roll = cubix_refraction_wanted(par) ? par->Roll : 0 };
+  CUBIX_TRY(cubix_params_hash(all.key, par, is_apart));
+  cubix_hash(&all, sizeof all, key);
+done:
   return status;
 }
 

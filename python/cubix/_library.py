@@ -224,6 +224,8 @@ class Ranks:
         """What is called meanwhile is for them."""
         with lock, _aside():
             _need_outside()
+            if not self.pointer:
+                raise Error("this chain is closed")
             _library.cubix_mpi_ranks_enter(self.pointer)
             try:
                 yield

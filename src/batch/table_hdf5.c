@@ -146,7 +146,7 @@ static int add_sets(struct source *s)
     if (object >= 0) H5Oclose(object);
     if (!is_set) continue;
     const size_t n = strlen(name);
-    if (n > sizeof meta && !strcmp(name + n - (sizeof meta - 1), meta))
+    if (n >= sizeof meta && !strcmp(name + n - (sizeof meta - 1), meta))
       snprintf(s->described, sizeof s->described, "%s%s", s->folder, name);
     else CUBIX_TRY(add_set(s, name));
   }

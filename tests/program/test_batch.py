@@ -251,13 +251,17 @@ def hdf5_datasets(path, columns):
                 f[name].attrs["unit"] = unit
 
 
-def hdf5_records(path, columns):
+def hdf5_records(path, columns, name="rows"):
     """One dataset of records, with units as astropy describes them."""
     Table({name: Column(values, unit=unit or None) for name, unit, values in columns}).write(
-        path, path="rows", serialize_meta=True)
+        path, path=name, serialize_meta=True)
 
 
-@pytest.mark.parametrize("write", [hdf5_datasets, hdf5_records])
+def hdf5_short_name(path, columns):
+    hdf5_records(path, columns, "t")
+
+
+@pytest.mark.parametrize("write", [hdf5_datasets, hdf5_records, hdf5_short_name])
 def test_hdf5_tables(batch, write):
     """Numbers of several types, texts, truths, units and empty cells: the cubes of the same rows as CSV."""
     columns = [("Inclination", "rad", np.array([0, 0.7, 0.1])), ("Seed", "", np.array([1, 2, 300], np.int16)),

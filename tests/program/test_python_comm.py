@@ -77,3 +77,14 @@ def test_what_is_no_communicator(case):  # noqa: F811
 raises("comm is 'world'; it must be a communicator of mpi4py", cubix.Chain, case["parameters"], stars, comm="world")
 assert chain().forward().max() > 0
 """)
+
+
+def test_a_closed_chain(case):  # noqa: F811
+    """What is asked of it is refused, as of one for all ranks."""
+    python(case, SPLIT + """
+c = cubix.Chain(case["parameters"], stars, simulation=simulation, comm=split(0))
+c.forward()
+c.close()
+for call in (c.forward, c.plane, lambda: c.draws(1)):
+    raises("this chain is closed", call)
+""")

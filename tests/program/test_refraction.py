@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from harness import assert_close, read_cube, refused, stars, within
+from harness import assert_close, read_cube, refused, run, stars, within
 from oracle import fibres, refraction
 from test_fibres import CORE, DRIZZLE, RINGS, SHEPARD, SIDE, SUB, centres, fine, made, setup
 
@@ -149,6 +149,25 @@ def test_ranks_make_no_difference(bench, ranks):
         assert np.array_equal(one[name], many[name])
     for name in ("FLUX", "IVAR", "MASK", "WAVE", "FWHM", "XPOS", "YPOS"):
         assert np.array_equal(rss[name], rss_many[name])
+
+
+def test_rows_of_a_batch_have_their_own_air(bench):
+    """And their own wavelengths: of the row before nothing is taken that is not the same."""
+    wide(bench, lam=(4000.0, 8500.0, 500.0))
+    still = made(bench)[1]
+    base = np.column_stack([still["XPOS"], still["YPOS"]])
+    file = bench.parameters(Sampling="fibres", FibreSubsample=SUB, Redshift=0.05, FluxUnit=-17,
+                            OutputFile=bench.path("row.fits"))
+    rows = [(1.2, 0, 0, 4000), (1.8, 0, 0, 4000), (1.8, 70, 0, 4000), (1.8, 70, 0, 5000), (1.8, 70, 40, 5000)]
+    text = "".join(",".join(map(str, row)) + "\n" for row in rows)
+    bench.path("rows.csv").write_text("Airmass,ParallacticAngle,Roll,LambdaMin\n" + text)
+    done = run("cubix-batch", [bench.path("rows.csv"), file], cwd=bench.folder)
+    assert done.status == 0, done.err
+    for number, (airmass, angle, roll, start) in enumerate(rows, 1):
+        rss = read_cube(bench.path(f"row_{number}-rss.fits"))
+        assert rss["WAVE"][0] == start
+        want = expected(rss, 3 * [airmass], 3 * [angle], base, roll=roll)
+        assert np.abs(places(rss) - want).max() < 0.5 * STEP + 1e-6, number
 
 
 def test_noise_of_the_cube_is_that_of_its_fibres(bench):
