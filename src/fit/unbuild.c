@@ -42,16 +42,13 @@ struct part {
   double *b, *x, *known, *probe;            /* [n_col][LANES] */
 };
 
-/* v from the cube's variances, in p->x; channels in which these do not tell them. */
+/* v, in p->x, from the cube's variances, the right side being in p->b; channels in which these do not tell them. */
 static int solve_variances(struct part *p, struct found *found)
 {
   struct cubix_range_block *block = &p->block;
   const size_t n = p->n_col * LANES;
   double off[LANES] = { 0 };
-  int left;
-  for (size_t i = 0; i < n; i++) block->root[i] = 1;
-  cubix_range_back(block, p->b);
-  left = cubix_range_solve(block, p->b, p->x);
+  int left = cubix_range_solve(block, p->b, p->x);
   for (size_t i = 0; i < n; i++) {
     block->root[i] = p->x[i] != 0;                         /* where no voxel tells of it */
     p->probe[i] = block->root[i] * normal(i / LANES, p->cube->lambda_first + (int)(p->first + i % LANES));
@@ -66,14 +63,14 @@ static int solve_variances(struct part *p, struct found *found)
   return left;
 }
 
-/* Those of the spectra beside the cube. */
+/* Those of the spectra beside the cube, where voxels tell of these. */
 static void take_variances(struct part *p)
 {
   const size_t n_lambda = (size_t)p->cube->n_lambda;
   for (size_t f = 0; f < p->n_col; f++)
     for (size_t l = 0; l < p->n; l++) {
       const double weight = (double)p->noise->weight[f * n_lambda + p->first + l];
-      p->x[f * LANES + l] = weight > 0 ? 1 / weight : 0;
+      p->x[f * LANES + l] = weight > 0 && p->b[f * LANES + l] > 0 ? 1 / weight : 0;
     }
 }
 
@@ -90,6 +87,8 @@ static int variances(struct part *p, struct found *found)
       block->weight[r * LANES + l] = weight * weight;
       block->seen[r * LANES + l] = weight > 0 ? 1 / weight : 0;
     }
+  for (size_t i = 0; i < p->n_col * LANES; i++) block->root[i] = 1;
+  cubix_range_back(block, p->b);
   if (p->noise) take_variances(p);
   else left = solve_variances(p, found);
   for (size_t i = 0; i < p->n_col * LANES; i++) block->root[i] = 1;

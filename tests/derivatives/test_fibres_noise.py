@@ -111,6 +111,15 @@ def test_a_whole_cube_tells_what_its_spectra_tell(bench):
         assert abs(value - others[name][0]) < 0.01 * error and within(error, others[name][1], rtol=1e-3), name
 
 
+def test_masked_channels_are_no_degrees_of_freedom(bench):
+    """With the variances of the spectra beside the cube, too: samples of which no voxel tells do not count."""
+    setup(bench)
+    bench.cube(**VIEW, **SNR, OutputFile=bench.path("seen.fits"))
+    edit(bench.path("seen.fits"), bench.path("seen.fits"), lambda hdus: hdus["DQ"].data.__setitem__(slice(7, 40), 4))
+    derive(bench, "gradient", SpaxelNoise="fibres", Parameters="FluxScale")
+    assert told(bench)["voxels"] == 21 * (80 - 33)
+
+
 @pytest.mark.parametrize("how", [dict(Engine="direct"), dict(Engine="histogram", Combine="histogram"),
                                  dict(Engine="histogram", Combine="cube")], ids=["direct", "slabs", "cube"])
 def test_any_ranks(bench, how):
