@@ -11,38 +11,15 @@
 #include "base/error.h"
 
 /* ---- the matrix ------------------------------------------------------------------------------ */
-/* The entries of a matrix by columns. */
-struct columns { size_t *start, *row; double *value; };
-
-static int columns_init(struct columns *columns, const struct cubix_sparse *a)
-{
-  int status = CUBIX_OK;
-  size_t *next = NULL;
-  CUBIX_ALLOC(columns->start, a->n_col + 1);
-  CUBIX_ALLOC(columns->row, a->start[a->n_row] + 1);
-  CUBIX_ALLOC(columns->value, a->start[a->n_row] + 1);
-  CUBIX_ALLOC(next, a->n_col + 1);
-  for (size_t e = 0; e < a->start[a->n_row]; e++) columns->start[a->column[e] + 1]++;
-  for (size_t c = 0; c < a->n_col; c++) next[c + 1] = columns->start[c + 1] += columns->start[c];
-  for (size_t r = 0; r < a->n_row; r++)
-    for (size_t e = a->start[r]; e < a->start[r + 1]; e++) {
-      const size_t at = next[a->column[e]]++;
-      columns->row[at] = r;
-      columns->value[at] = a->value[e];
-    }
-done:
-  free(next);
-  return status;
-}
-
 static int by_number(const void *a, const void *b)
 {
   const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
   return (x > y) - (x < y);
 }
 
-/* Row r from its diagonal on.  @param sum [n_row] all 0, and again afterwards  @return entries in column and value */
-static size_t row_sum(uint32_t *column, double *value, const struct cubix_sparse *a, const struct columns *by_column,
+/* Row r from its diagonal on.  @param back a's transpose  @param sum [n_row] all 0, and again afterwards
+ * @return entries in column and value */
+static size_t row_sum(uint32_t *column, double *value, const struct cubix_sparse *a, const struct cubix_sparse *back,
                       const double *variance, size_t r, double *sum)
 {
   size_t n = 0;
@@ -50,11 +27,12 @@ static size_t row_sum(uint32_t *column, double *value, const struct cubix_sparse
     const size_t f = a->column[e];
     const double w = a->value[e] * variance[f];
     if (!(w > 0)) continue;
-    for (size_t at = by_column->start[f]; at < by_column->start[f + 1]; at++) {
-      const size_t other = by_column->row[at];
-      if (other < r) continue;
+    for (size_t at = back->start[f]; at < back->start[f + 1]; at++) {
+      const size_t other = back->column[at];
+      const double more = w * back->value[at];
+      if (other < r || !(more > 0)) continue;              /* the product of small weights may be 0 */
       if (sum[other] == 0) column[n++] = (uint32_t)other;
-      sum[other] += w * by_column->value[at];
+      sum[other] += more;
     }
   }
   qsort(column, n, sizeof *column, by_number);
@@ -69,11 +47,11 @@ int cubix_covariance_build(struct cubix_sparse **upper, const struct cubix_spars
 {
   int status = CUBIX_OK;
   const size_t n = rebuild->n_row;
-  struct columns by_column = { 0 };
+  struct cubix_sparse *back = NULL;
   uint32_t *column = NULL;
   double *sum = NULL, *value = NULL;
   *upper = NULL;
-  CUBIX_TRY(columns_init(&by_column, rebuild));
+  CUBIX_TRY(cubix_sparse_transpose(&back, rebuild));
   CUBIX_ALLOC(column, n);
   CUBIX_ALLOC(sum, n);
   CUBIX_ALLOC(value, n);
@@ -81,15 +59,13 @@ int cubix_covariance_build(struct cubix_sparse **upper, const struct cubix_spars
     size_t at = 0;
     for (size_t r = 0; r < n; r++) {
       struct cubix_sparse *to = *upper;
-      at += row_sum(to ? to->column + at : column, to ? to->value + at : value, rebuild, &by_column, variance, r, sum);
+      at += row_sum(to ? to->column + at : column, to ? to->value + at : value, rebuild, back, variance, r, sum);
       if (to) to->start[r + 1] = at;
     }
     if (!counted) CUBIX_TRY(cubix_sparse_init(upper, n, n, at));
   }
 done:
-  free(by_column.start);
-  free(by_column.row);
-  free(by_column.value);
+  cubix_sparse_free(back);
   free(column);
   free(sum);
   free(value);

@@ -99,6 +99,19 @@ def test_channels_by_hand(bench):
             assert within(file["Provenance"][key][()], hdus[0].header[key], rtol=1e-13)
 
 
+def test_weights_that_are_all_but_nothing(bench):
+    """Of fibres many widths of the weights away the product of two is 0: each pair is there once all the same."""
+    setup(bench)
+    text = bench.inst_file.read_text()
+    assert "sigma = ( 0.7," in text
+    bench.inst_file.write_text(text.replace("sigma = ( 0.7,", "sigma = ( 0.05,"))
+    _, rss = made(bench, Covariance="5010", **EXPOSED)
+    with fits.open(bench.out) as hdus:
+        _, n_y, n_x = hdus["DATA"].shape
+        want = correlation(matrix(rss, 10, n_x, n_y, how=("shepard", 0.05, 1.6)))
+        assert_close(dense(hdus["CORREL"].data, n_x, n_y), want, 1e-6)
+
+
 @pytest.mark.parametrize("ranks", [1, 3])
 def test_with_refraction(bench, ranks):
     """Each channel's own matrix, whoever holds it; SAMI's maps before and after each move of the cores."""
