@@ -460,9 +460,10 @@ class Chain:
         none, or for channels that are not there.
         """
         n_y, n_x, n_lambda = self.field
-        wanted = np.ascontiguousarray(range(n_lambda) if channels is None else channels, np.intc)
-        if wanted.ndim != 1:
-            raise Error(f"channels must be a list of numbers, not an array of shape {wanted.shape}")
+        given = np.asarray(range(n_lambda) if channels is None else channels)
+        if given.ndim != 1 or given.size and given.dtype.kind not in "iu":
+            raise Error(f"channels must be a list of whole numbers, not {given.dtype} of shape {given.shape}")
+        wanted = np.ascontiguousarray(given, np.intc)
         shape = (n, n_y, n_x) if sum else (n, len(wanted), n_y, n_x)
         out = np.empty(shape if n > 0 else 0, self._dtype) if self._binding.rank() == 0 else None
         number = (ctypes.c_int * 4)(first, n, len(wanted), bool(sum))
