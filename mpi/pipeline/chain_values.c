@@ -269,6 +269,9 @@ static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, c
       positive = leaf == CUBIX_LEAF_Distance || leaf == CUBIX_LEAF_DepositLength;
   CUBIX_CHECK(!unmet, CUBIX_EUSAGE, "a new value of %s changes nothing: it belongs to %s", name, unmet);
   CUBIX_TRY(cubix_chain_weight_check(chain, leaf));
+  CUBIX_CHECK(leaf != CUBIX_LEAF_Roll || !chain->pipe->ins->bundle || !chain->pipe->ins->bundle->first, CUBIX_EUSAGE,
+              "a new value of Roll turns the zenith, too, and a chain's fibres do not follow the air's refraction: "
+              "make another chain, or set Airmass 1");
   CUBIX_CHECK(!rows || chain->pipe->templates->ssp->luminosity, CUBIX_EUSAGE,
               "a new value of %s needs the library's templates, which were not kept: name it among the active leaves",
               name);

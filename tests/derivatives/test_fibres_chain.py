@@ -129,18 +129,45 @@ print(*cube.shape, left, right, float(np.abs(change * bar).sum()))
 """
 
 
-def test_chain_of_python(bench):
-    """forward is the rebuilt cube; <J d, w> = <d, J' w>."""
+def python(bench, text, **parameters):
+    """Run a script of Python with the name of a parameter file."""
     library = BUILD / "libcubix.so"
     if not library.exists() or b"__asan_init" in library.read_bytes():
         pytest.skip("no library that Python can load")
-    setup(bench)
     script = bench.path("script.py")
-    script.write_text(SCRIPT)
+    script.write_text(text)
     world = {"CUBIX_LIBRARY": str(library), "PYTHONPATH": str(SOURCE / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = run(sys.executable, [script, bench.parameters(**VIEW, Engine="direct")], cwd=bench.folder, env=world)
+    done = run(sys.executable, [script, bench.parameters(**VIEW, **parameters)], cwd=bench.folder, env=world)
     assert done.status == 0, done.err
+    return done
+
+
+def test_chain_of_python(bench):
+    """forward is the rebuilt cube; <J d, w> = <d, J' w>."""
+    setup(bench)
+    done = python(bench, SCRIPT, Engine="direct")
     *shape, left, right, size = map(float, done.out.split())
     cube = bench.cube(**VIEW, Engine="direct")["DATA"]
     assert sorted(shape) == sorted(cube.shape)
     assert size > 0 and abs(left - right) < 1e-5 * size
+
+
+ROLL = """
+import sys
+import cubix
+chain = cubix.Chain(sys.argv[1])
+before = chain.forward()
+try:
+    chain.forward(roll=40.0)
+except cubix.Error as error:
+    assert "turns the zenith" in str(error), error
+else:
+    raise SystemExit("another Roll was taken")
+assert (chain.forward() == before).all()
+"""
+
+
+def test_roll_is_not_put_with_refraction(bench):
+    """Cores would stay where the air has put them for the Roll that the chain began with."""
+    setup(bench, lam=(4800.0, 6300.0, 30.0))
+    python(bench, ROLL, Airmass=1.8, ParallacticAngle=35)
