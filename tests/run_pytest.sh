@@ -7,9 +7,11 @@ python=${CUBIX_PYTHON:-python3}
   echo "run_pytest.sh: $python lacks pytest, numpy, scipy, astropy or h5py: pip install -r tests/requirements.txt, or run scripts/check.sh"
   exit 77
 }
-# Tests wait for programs to start more than they compute: two at a time on a core, where pytest-xdist is there.
+# Tests wait for programs to start, and for the disk, as long as they compute: three at a time on two cores, where pytest-xdist is
+# there.  (nproc would take the threads of a program for the cores.)
 workers=
-"$python" -c 'import xdist' 2> /dev/null && workers="-n $((2 * $(nproc) < 16 ? 2 * $(nproc) : 16))"
+cores=$(env -u OMP_NUM_THREADS nproc)
+"$python" -c 'import xdist' 2> /dev/null && workers="-n $((cores + cores / 2 < 16 ? cores + cores / 2 : 16))"
 report=$CUBIX_BUILD/tests/pytest.xml
 rm -f "$report"
 mkdir -p "$CUBIX_BUILD/tests"
