@@ -56,7 +56,7 @@ static int vector_read(const struct spectra *s, const char *plane, int n, int by
   const int each = by_channel && n_axis == 2 && side[0] == s->n_lambda && side[1] == n;
   CUBIX_CHECK((n_axis == 1 && side[0] == n) || each, CUBIX_EINPUT,
               "ObservedFile %s: spectra of fibres need an extension %s of %d numbers%s", s->path, plane, n,
-              n_axis ? ", not another shape" : "");
+              n_axis ? ", not another shape" : ", and there is none: is it a whole file?");
   const long long whole[3] = { side[0], each ? side[1] : 1, 1 };
   CUBIX_TRY(cubix_observed_file_read(s->file, plane, whole, 0, 1, out));
   for (int i = n; i-- && by_channel && !each;)

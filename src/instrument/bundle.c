@@ -22,7 +22,7 @@
 #include "math/disc.h"
 #include "physics/constants.h"
 
-enum { MOST = 100000 };           /* fibres of a bundle, or dithers */
+enum { MOST = 100000, MOST_SPECTRA = 10000000 };      /* fibres of a bundle, or dithers; and fibres in all dithers */
 
 static const char east_north[] = "arcsec to the east and arcsec to the north";
 
@@ -85,11 +85,14 @@ int cubix_bundle_table(double **x, double **y, int *n, const char *path, const c
     char *hash = strchr(text, '#'), rest[8];
     double a, b;
     line++;
+    CUBIX_CHECK(strchr(text, '\n') || feof(in), CUBIX_EINPUT, "%s:%d: a line of %s holds at most %d characters", path,
+                line, what, (int)sizeof text - 2);
     if (hash) *hash = '\0';
     if (text[strspn(text, " \t\r\n")] == '\0') continue;
     CUBIX_CHECK(sscanf(text, "%lf %lf %7s", &a, &b, rest) == 2, CUBIX_EINPUT,
                 "%s:%d: a line of %s holds two numbers, %s", path, line, what, columns);
-    CUBIX_CHECK(fabs(a) <= 1e5 && fabs(b) <= 1e5, CUBIX_EINPUT, "%s:%d: %g %g; at most 1e5", path, line, a, b);
+    CUBIX_CHECK(fabs(a) <= 1e5 && fabs(b) <= 1e5, CUBIX_EINPUT,
+                "%s:%d: %g %g: numbers of %s, %s, must be in -1e5 .. 1e5", path, line, a, b, what, columns);
     CUBIX_CHECK(*n < MOST, CUBIX_EINPUT, "%s holds more than %d lines", path, MOST);
     if (*n == room) {
       room = 2 * room + 64;
@@ -102,6 +105,7 @@ int cubix_bundle_table(double **x, double **y, int *n, const char *path, const c
     (*x)[*n] = a;
     (*y)[(*n)++] = b;
   }
+  CUBIX_CHECK(!ferror(in), CUBIX_EINPUT, "cannot read %s, %s", path, what);
   CUBIX_CHECK(*n > 0, CUBIX_EINPUT, "%s, %s, holds no line", path, what);
 done:
   if (in) fclose(in);
@@ -204,6 +208,9 @@ int cubix_bundle_read(struct cubix_bundle **out, const struct cubix_instrument_f
   bundle->n_group = 1;
   CUBIX_TRY(lay_fibres(bundle, file, par));
   CUBIX_TRY(lay_dithers(bundle, file, par));
+  CUBIX_CHECK((double)bundle->n_fibre * bundle->n_dither <= MOST_SPECTRA, CUBIX_EINPUT,
+              "%d fibres in %d dithers are %g spectra, at most %d: make FibreFile or DitherFile shorter",
+              bundle->n_fibre, bundle->n_dither, (double)bundle->n_fibre * bundle->n_dither, MOST_SPECTRA);
   *out = bundle;
   bundle = NULL;
 done:

@@ -221,8 +221,13 @@ static int lay_covered(struct cubix_instrument *ins, const struct cubix_params *
   const char *name = par->AirmassFile[0] ? "AirmassFile" : "Airmass";
   CUBIX_CHECK(any || !ins->bundle->first, CUBIX_EUSAGE,
               "the air's refraction moves the fibres so far that they reach no spaxel at all wavelengths (%s, %s): "
-              "make the airmass smaller, or choose fewer channels by LambdaMin and LambdaMax",
+              "make the airmass smaller, choose fewer channels by LambdaMin and LambdaMax, or set ReferenceWavelength "
+              "to one of theirs",
               name, cubix_params_origin(par, name));
+  CUBIX_CHECK(any, CUBIX_EUSAGE,
+              "the fibres reach no spaxel of the cube, which is %g x %g arcsec: move them nearer to its centre by "
+              "FibreFile or DitherFile, or make FieldOfView larger",
+              ins->n_x * ins->pixel_x, ins->n_y * ins->pixel_y);
 done:
   free(last);
   return status;

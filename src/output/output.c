@@ -174,7 +174,10 @@ static int path_check(const char *path, const char *what, const struct cubix_par
   } input[] = {
     { "InputFile", par->InputFile },   { "SspFile", par->SspFile },           { "PsfFile", par->PsfFile },
     { "Instrument", par->Instrument }, { "ObservedFile", par->ObservedFile },
-    { "GroupCatalogue", par->GroupCatalogue },
+    { "GroupCatalogue", par->GroupCatalogue }, { "FibreFile", par->FibreFile },
+    { "DitherFile", par->DitherFile }, { "AirmassFile", par->AirmassFile },
+    { "SkyFile", par->SkyFile },       { "LineFile", par->LineFile },
+    { "SimulationFormat", par->SimulationFormat },
   };
   for (size_t i = 0; i < sizeof input / sizeof input[0]; i++)
     CUBIX_CHECK(!cubix_atomic_file_same(path, input[i].value), CUBIX_EOUTPUT,

@@ -102,7 +102,7 @@ def refracted(hdus):
                                            (move("WAVE", 0.1), ("channel 1 lies at 5000.100", "LambdaMin")),
                                            (no_variance, ("no IVAR above 0", "cosine")),
                                            (fewer, ("FLUX has 20 spectra", "7 fibres in 3 dithers", "FibreFile")),
-                                           (lambda hdus: hdus.pop("YPOS"), ("YPOS", "21 numbers")),
+                                           (lambda hdus: hdus.pop("YPOS"), ("YPOS", "21 numbers", "whole file")),
                                            (unit, ("BUNIT = 'mJy'",))])
 def test_what_does_not_fit(seen, change, words):
     message = read(seen, edit(seen, change), status=3)

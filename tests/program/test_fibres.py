@@ -264,12 +264,34 @@ def test_what_is_refused(bench):
     at = {"Redshift": 0.05, "Sampling": "fibres"}
     bad = bench.path("bad.txt")
     for text, words in (("0 0\n1 x\n", ("bad.txt:2", "arcsec to the east")), ("", ("bad.txt", "holds no line")),
-                        ("1 2 3\n", ("bad.txt:1", "two numbers"))):
+                        ("1 2 3\n", ("bad.txt:1", "two numbers")), ("0 nan\n", ("bad.txt:1", "-1e5 .. 1e5")),
+                        ("#" + 1022 * "x" + "5 5\n0 0\n", ("bad.txt:1", "at most 1022 characters"))):
         bad.write_text(text)
         refused(bench, 3, *words, FibreFile=bad, **at)
     refused(bench, 3, "none.txt", "places of the bundle", DitherFile=bench.path("none.txt"), **at)
+    refused(bench, 3, "cannot read", "places of fibres", FibreFile=bench.folder, **at)
+    bad.write_text(65536 * "0 0\n")                          # their product is 0 in 32 bits
+    refused(bench, 3, "4.29497e+09 spectra", "at most 10000000", FibreFile=bad, DitherFile=bad, **at)
+    bad.write_text("30 0\n")
+    refused(bench, 2, "reach no spaxel", "FieldOfView", FibreFile=bad, FieldOfView=10, **at)
     refused(bench, 2, "Psf file", "FibreSubsample", Psf="file", PsfFile=psf_image(bench), **at)
     refused(bench, 2, "fibres.core", "missing", Instrument="MUSE", LambdaMin=5000, LambdaMax=5010, **at)
+
+
+@pytest.mark.parametrize("name, file", [("FibreFile", "cube-rss.fits"), ("DitherFile", "cube-timings.txt"),
+                                        *((name, "cube.fits") for name in (
+                                            "FibreFile", "DitherFile", "AirmassFile", "SkyFile", "LineFile",
+                                            "SimulationFormat"))])
+def test_what_a_parameter_names_is_not_replaced(bench, name, file):
+    setup(bench)
+    bench.path(file).write_text("0 0\n")
+    refused(bench, 4, file, f"is the {name} as well", Redshift=0.05, Sampling="fibres", **{name: bench.path(file)})
+
+
+def test_covariance_belongs_to_fibres(bench):
+    setup(bench)
+    done = bench.cube(Sampling="spaxels", Redshift=0.05, Noise="exposure", ExposureTime=900, Covariance=5005)["run"]
+    assert "Covariance = 5005" in done.err and "no effect" in done.err
 
 
 def psf_image(bench):
