@@ -434,6 +434,17 @@ class Bench:
         return {**read_cube(extra.get("OutputFile", self.out)), "run": done}
 
 
+def dump_observed(folder, out, first, n, status, parameters):
+    """What the reader of ObservedFile hands on: the numbers that it says, and what it writes; where it fails, its one
+    message."""
+    done = run("dump_observed", [out, first, n, *(f"{k}={v}" for k, v in parameters.items())], cwd=folder, threads=2)
+    assert done.status == status, done.err
+    if status:
+        assert done.err.count("\n") == 1, done.err
+        return done.err
+    return tuple(map(int, done.out.split())), np.fromfile(out)
+
+
 def run_fit(folder, *options, ranks=1, n=24, mode="fit", status=0, threads=1):
     """tests/derivatives/test_fit.c on n stars of its own, in that folder."""
     done = run("test_fit", [mode, Path(folder) / "out.fits", n, *options], ranks=ranks, threads=threads)

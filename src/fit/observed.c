@@ -17,7 +17,6 @@
  * A rank reads its own channels only, a few images at a time, and turns them into spectra. */
 #include "fit/observed.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -345,7 +344,6 @@ static double block_turn(struct cubix_observed *obs, const struct header *h, con
                          const unsigned char *inside, int k0, int n_k, const double *data, const double *stat,
                          const double *dq)
 {
-  const double largest = sizeof(cubix_real) == sizeof(double) ? DBL_MAX : (double)FLT_MAX;
   const size_t n_xy = (size_t)obs->n_x * (size_t)obs->n_y;
   double n_unfit = 0., factor[BLOCK];
   for (int k = 0; k < n_k; k++) factor[k] = h->surface ? 1. / cubix_instrument_mjy_sr(ins, k0 + k) : 1.;
@@ -359,7 +357,7 @@ static double block_turn(struct cubix_observed *obs, const struct header *h, con
       const int good =
           isfinite(data[from]) && variance > 0. && isfinite(variance) && (!dq || is_unmasked(dq[from], h->spared));
       if (!good) continue;
-      if (!(fabs(flux) <= largest && weight <= largest && (cubix_real)weight > 0)) n_unfit += 1.;
+      if (!cubix_observed_fits(flux, weight)) n_unfit += 1.;
       obs->data[to] = (cubix_real)flux;
       obs->weight[to] = (cubix_real)weight;
     }
@@ -387,10 +385,7 @@ static int voxels_read(struct cubix_observed *obs, const struct header *h, const
     if (dq) CUBIX_TRY(cubix_observed_file_read(h->file, h->names->dq, h->side, k0, n_k, dq));
     n_unfit += block_turn(obs, h, ins, inside, k0, n_k, data, stat, dq);
   }
-  CUBIX_CHECK(n_unfit == 0., CUBIX_EINPUT,
-              "ObservedFile %s: %g voxels have a flux or variance beyond float32 in units of 10^%d erg/s/cm2/AA; set "
-              "FluxUnit near the galaxy's flux",
-              h->path, n_unfit, ins->flux_unit);
+  CUBIX_TRY(cubix_observed_fit_check(h->path, n_unfit, "voxels", ins->flux_unit));
 done:
   free(data);
   free(stat);

@@ -54,6 +54,13 @@ int cubix_measure_read(const char *text, struct cubix_measure *measure);
 int cubix_observed_unit(double *factor, const char *path, const char *plane, const char *text, int power,
                         int flux_unit);
 
+/** Whether a value and its weight above 0 are numbers of the model's type.  Local. */
+int cubix_observed_fits(double data, double weight);
+/** The message of n values that are not, in so many units; none if n is 0.  Local.
+ *  @param what  "voxels" or "samples"
+ *  Errors: CUBIX_EINPUT. */
+int cubix_observed_fit_check(const char *path, double n, const char *what, int flux_unit);
+
 /** A cube, and spectra of fibres, out of an open file; as cubix_observed_read.  Local. */
 int cubix_observed_cube_read(struct cubix_observed **obs, struct cubix_observed_file *file, const char *path,
                              const struct cubix_instrument *ins, const struct cubix_params *par, int lambda_first,

@@ -6,7 +6,6 @@
  * refraction [n_spectrum][n_lambda].  Nothing is resampled or sorted: channels
  * and fibres must be the instrument's.  A sample counts with the weight IVAR where that is above 0, MASK
  * is 0, FLUX is finite, and the channel lies in no gap. */
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,7 +169,6 @@ done:
 static double block_take(struct cubix_observed *obs, const struct spectra *s, const struct cubix_instrument *ins,
                          int first, int n, const double *flux, const double *ivar, const double *mask)
 {
-  const double largest = sizeof(cubix_real) == sizeof(double) ? DBL_MAX : (double)FLT_MAX;
   double n_unfit = 0;
   for (int i = 0; i < n; i++)
     for (int k = 0; k < obs->n_lambda; k++) {
@@ -181,7 +179,7 @@ static double block_take(struct cubix_observed *obs, const struct spectra *s, co
       if (cubix_instrument_gap(ins, channel) || !isfinite(data) || !(weight > 0 && isfinite(weight)) ||
           (s->has_mask && mask[from] != 0))
         continue;
-      if (!(fabs(data) <= largest && weight <= largest && (cubix_real)weight > 0)) n_unfit += 1;
+      if (!cubix_observed_fits(data, weight)) n_unfit += 1;
       obs->data[to] = (cubix_real)data;
       obs->weight[to] = (cubix_real)weight;
     }
@@ -204,10 +202,7 @@ static int samples_read(struct cubix_observed *obs, const struct spectra *s, con
     if (s->has_mask) CUBIX_TRY(cubix_observed_file_read(s->file, CUBIX_MANGA_DQ, side, first, n, mask));
     n_unfit += block_take(obs, s, ins, first, n, flux, ivar, mask);
   }
-  CUBIX_CHECK(n_unfit == 0, CUBIX_EINPUT,
-              "ObservedFile %s: %g samples have a flux or variance beyond float32 in units of 10^%d erg/s/cm2/AA; set "
-              "FluxUnit near the galaxy's flux",
-              s->path, n_unfit, ins->flux_unit);
+  CUBIX_TRY(cubix_observed_fit_check(s->path, n_unfit, "samples", ins->flux_unit));
 done:
   free(flux);
   free(ivar);

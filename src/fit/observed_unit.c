@@ -5,6 +5,7 @@
  * quotient's sign holding for the next factor alone.  Everything becomes factor 10^ten erg^a s^b
  * cm^c; an Angstrom is a length like the others.  Tens are counted as whole numbers, so that
  * 10**(-20) is the very 1e-20 that FluxUnit -20 means. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,23 @@ int cubix_observed_unit(double *factor, const char *path, const char *plane, con
               : power == 2 ? "10**(-40)*erg**2/s**2/cm**4/Angstrom**2"
                            : "10**(40)*s**2*cm**4*Angstrom**2/erg**2");
   *factor = m.factor * pow(10., m.ten - power * (flux_unit + CUBIX_AA_IN_CM));
+done:
+  return status;
+}
+
+int cubix_observed_fits(double data, double weight)
+{
+  const double largest = sizeof(cubix_real) == sizeof(double) ? DBL_MAX : (double)FLT_MAX;
+  return fabs(data) <= largest && weight <= largest && (cubix_real)weight > 0;
+}
+
+int cubix_observed_fit_check(const char *path, double n, const char *what, int flux_unit)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK(n == 0, CUBIX_EINPUT,
+              "ObservedFile %s: %g %s have a flux or variance beyond float32 in units of 10^%d erg/s/cm2/AA; set "
+              "FluxUnit near the galaxy's flux",
+              path, n, what, flux_unit);
 done:
   return status;
 }

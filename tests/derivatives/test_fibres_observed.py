@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from harness import read_cube, run, within
+from harness import dump_observed, read_cube, within
 from test_fibres_chain import VIEW, derive, rows, setup
 
 N_L, N_F = 80, 21
@@ -26,13 +26,10 @@ def read(bench, name, first=0, n=-1, status=0, **parameters):
     out = bench.path("dump")
     parameters = {"Instrument": bench.inst_file, "ObservedFile": bench.path(name), "Lsf": "none", "Sampling": "fibres",
                   **parameters}
-    done = run("dump_observed", [out, first, n, *(f"{k}={v}" for k, v in parameters.items())], cwd=bench.folder)
-    assert done.status == status, done.err
+    done = dump_observed(bench.folder, out, first, n, status, parameters)
     if status:
-        assert done.err.count("\n") == 1, done.err
-        return done.err
-    n_y, n_x, n_l, has_variance, n_used = map(int, done.out.split())
-    x = np.fromfile(out)
+        return done
+    (n_y, n_x, n_l, has_variance, n_used), x = done
     data, weight = (a.reshape(n_x, n_l) for a in (x[:n_x * n_l], x[n_x * n_l:2 * n_x * n_l]))
     assert n_y == 1 and n_used == (weight > 0).sum()
     return data, weight, has_variance

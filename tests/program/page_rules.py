@@ -122,6 +122,7 @@ RULES = {
     "examples/notebooks/README.md": [(r"^pip install", NETWORK), (r"^jupyter", "test program/test_notebooks.py first-cube.ipynb")],
     "examples/quickstart/README.md": [(r".", "run")],
     "packaging/README.md": [
-        (r"^(spack|conda|docker|apptainer|eb) |apptainer exec", "excused: needs that packager; tests/tree/packaging.sh compares the recipes"),
+        (r"^(spack|conda|docker|apptainer|eb) |apptainer exec",
+         "excused: needs that packager; tests/tree/packaging.sh compares the recipes"),
     ],
 }

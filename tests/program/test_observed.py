@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from harness import galaxy, run, within
+from harness import dump_observed, galaxy, run, within
 
 LAM = (5000.0, 5079.0, 1.0)
 N_X, N_Y, N_L = 8, 6, 80
@@ -16,14 +16,10 @@ def read(bench, path, first=0, n=-1, status=0, **parameters):
     """data, weight [channel][y][x] and gain as the reader hands them on; where it fails, its message."""
     out = bench.path("dump")
     parameters = {"Instrument": bench.inst_file, "ObservedFile": path, "Lsf": "none", **parameters}
-    done = run("dump_observed", [out, first, n, *(f"{k}={v}" for k, v in parameters.items())], cwd=bench.folder,
-               threads=2)
-    assert done.status == status, done.err
+    done = dump_observed(bench.folder, out, first, n, status, parameters)
     if status:
-        assert done.err.count("\n") == 1, done.err
-        return done.err
-    n_y, n_x, n_l, has_variance, n_used = map(int, done.out.split())
-    x = np.fromfile(out)
+        return done
+    (n_y, n_x, n_l, has_variance, n_used), x = done
     size = n_y * n_x * n_l
     data, weight = (np.moveaxis(a.reshape(n_y, n_x, n_l), 2, 0) for a in (x[:size], x[size:2 * size]))
     assert n_used == (weight > 0).sum()
